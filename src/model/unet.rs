@@ -1,0 +1,180 @@
+//! The U-Net (Ronneberger et al. 2015; Ho et al. 2020) that predicts what to take away from a noisy
+//! digit, given the noise level and the digit.
+
+use burn::{
+    config::Config,
+    module::Module,
+    nn::{
+        Linear, LinearConfig,
+        conv::Conv2d,
+        interpolate::{Interpolate2d, Interpolate2dConfig, InterpolateMode},
+    },
+    tensor::{Device, Tensor, activation::silu},
+};
+
+use super::Cost;
+use crate::nn::{
+    GroupNorm, GroupNormConfig, ResidualBlock, ResidualBlockConfig, SelfAttention,
+    SelfAttentionConfig, conv1x1, conv3x3, sinusoidal_features, zero_conv3x3,
+};
+
+/// Configuration of a [`Unet`].
+#[derive(Config, Debug, PartialEq)]
+pub struct UnetConfig {
+    /// Width and height of the picture, divisible by 2 for each level but the last.
+    #[config(default = 28)]
+    pub size: usize,
+    /// Channels of the picture.
+    #[config(default = 1)]
+    pub picture_channels: usize,
+    /// Channels at each level; each level has half the width and height of the one before.
+    #[config(default = "vec![16, 48, 96]")]
+    pub channels: Vec<usize>,
+    /// Residual blocks at each level, on the way down and again on the way up.
+    #[config(default = "vec![1, 1, 1]")]
+    pub blocks: Vec<usize>,
+    /// Attention heads at the lowest level.
+    #[config(default = 4)]
+    pub heads: usize,
+    /// Sines and cosines that tell the noise level.
+    #[config(default = 32)]
+    pub noise_features: usize,
+    /// Width of the vector that carries noise level and digit to every block.
+    #[config(default = 128)]
+    pub embedding: usize,
+    /// Classes; one more, the last, means "any": the null condition.
+    #[config(default = 10)]
+    pub classes: usize,
+}
+
+/// F(c_in·x, c_noise, digit): see [`crate::denoiser::Edm`] for what its output means.
+///
+/// Skips are added, not concatenated: on this budget the channels saved buy more when spent on width.
+#[derive(Module, Debug)]
+pub struct Unet {
+    stem: Conv2d,
+    down: Vec<Level>,
+    middle_in: Vec<ResidualBlock>,
+    attention: SelfAttention,
+    middle_out: Vec<ResidualBlock>,
+    up: Vec<Level>,
+    norm: GroupNorm,
+    head: Conv2d,
+    noise: Linear,
+    class: Linear,
+    embedding: Linear,
+    upsample: Interpolate2d,
+    #[module(skip)]
+    noise_features: usize,
+}
+
+/// The blocks at one size and the convolution that leads to it or away from it.
+#[derive(Module, Debug)]
+struct Level {
+    blocks: Vec<ResidualBlock>,
+    resample: Conv2d,
+}
+
+impl UnetConfig {
+    /// A network with fresh weights.
+    pub fn init(&self, device: &Device) -> Unet {
+        let blocks = |level: usize| -> Vec<ResidualBlock> {
+            let width = self.channels[level];
+            let block = ResidualBlockConfig::new([width, width]).with_embedding(Some(self.embedding));
+            (0..self.blocks[level]).map(|_| block.init(device)).collect()
+        };
+        let last = self.channels.len() - 1;
+        let pair = |level: usize| [self.channels[level], self.channels[level + 1]];
+        Unet {
+            stem: conv3x3([self.picture_channels, self.channels[0]], 1, device),
+            down: (0..last)
+                .map(|level| Level { blocks: blocks(level), resample: conv3x3(pair(level), 2, device) })
+                .collect(),
+            middle_in: blocks(last),
+            attention: SelfAttentionConfig::new(self.channels[last]).with_heads(self.heads).init(device),
+            middle_out: blocks(last),
+            up: (0..last)
+                .rev()
+                .map(|level| {
+                    let [fine, coarse] = pair(level);
+                    Level { blocks: blocks(level), resample: conv1x1([coarse, fine], device) }
+                })
+                .collect(),
+            norm: GroupNormConfig::new(self.channels[0]).init(device),
+            head: zero_conv3x3([self.channels[0], self.picture_channels], device),
+            noise: LinearConfig::new(self.noise_features, self.embedding).init(device),
+            class: LinearConfig::new(self.classes + 1, self.embedding).with_bias(false).init(device),
+            embedding: LinearConfig::new(self.embedding, self.embedding).init(device),
+            upsample: Interpolate2dConfig::new()
+                .with_scale_factor(Some([2.0, 2.0]))
+                .with_mode(InterpolateMode::Nearest)
+                .init(),
+            noise_features: self.noise_features,
+        }
+    }
+
+    /// Parameters and multiply–accumulates of a call on one picture.
+    pub fn cost(&self) -> Cost {
+        let e = self.embedding;
+        let pixels = |level: usize| (self.size >> level).pow(2);
+        let blocks = |level: usize| -> Cost {
+            let c = self.channels[level];
+            let block = Cost::norm(c)
+                + Cost::norm(c)
+                + Cost::conv(3, [c, c], pixels(level))
+                + Cost::conv(3, [c, c], pixels(level))
+                + Cost::conv(1, [e, 2 * c], 1);
+            (0..self.blocks[level]).map(|_| block).sum()
+        };
+        let last = self.channels.len() - 1;
+        let resample = |level: usize| {
+            let [fine, coarse] = [self.channels[level], self.channels[level + 1]];
+            Cost::conv(3, [fine, coarse], pixels(level + 1)) + Cost::conv(1, [coarse, fine], pixels(level + 1))
+        };
+        let (c, p) = (self.channels[last], pixels(last));
+        let attention = Cost::norm(c)
+            + Cost::conv(1, [c, 3 * c], p)
+            + Cost::conv(1, [c, c], p)
+            + Cost { parameters: 0, macs: 2 * p * p * c };
+        let picture = [self.picture_channels, self.channels[0]];
+        (0..=last).map(|level| blocks(level) + blocks(level)).sum::<Cost>()
+            + (0..last).map(resample).sum()
+            + attention
+            + Cost::conv(3, picture, pixels(0))
+            + Cost::norm(self.channels[0])
+            + Cost::conv(3, [picture[1], picture[0]], pixels(0))
+            + Cost::conv(1, [self.noise_features, e], 1)
+            + Cost { parameters: (self.classes + 1) * e, macs: (self.classes + 1) * e }
+            + Cost::conv(1, [e, e], 1)
+    }
+}
+
+impl Unet {
+    /// # Shapes
+    /// `x` [n, channels, size, size]; `c_noise` [n]; `class` [n, classes + 1], one-hot.
+    /// Returns the shape of `x`.
+    pub fn forward(&self, x: Tensor<4>, c_noise: Tensor<1>, class: Tensor<2>) -> Tensor<4> {
+        let features = sinusoidal_features(c_noise, self.noise_features, &x.device());
+        let embedding = silu(self.noise.forward(features) + self.class.forward(class));
+        let embedding = silu(self.embedding.forward(embedding));
+        let run = |blocks: &[ResidualBlock], h: Tensor<4>| {
+            blocks.iter().fold(h, |h, block| block.forward(h, Some(&embedding)))
+        };
+
+        let mut h = self.stem.forward(x);
+        let mut skips = Vec::with_capacity(self.down.len());
+        for level in &self.down {
+            h = run(&level.blocks, h);
+            skips.push(h.clone());
+            h = level.resample.forward(h);
+        }
+        h = run(&self.middle_in, h);
+        h = self.attention.forward(h);
+        h = run(&self.middle_out, h);
+        for (level, skip) in self.up.iter().zip(skips.into_iter().rev()) {
+            h = self.upsample.forward(level.resample.forward(h)) + skip;
+            h = run(&level.blocks, h);
+        }
+        self.head.forward(silu(self.norm.forward(h, None)))
+    }
+}

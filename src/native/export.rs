@@ -1,0 +1,84 @@
+//! A training run → a quantised weights file and its line in the manifest.
+
+use std::path::Path;
+
+use serde_json::json;
+use thiserror::Error;
+
+use super::{
+    atomic,
+    device::DeviceKind,
+    sample::{self, SampleError},
+};
+use crate::{
+    native::device::DeviceError,
+    weights::{self, Entry, Manifest, WeightsError},
+};
+
+/// An export that failed; the weights folder is then as it was.
+#[derive(Debug, Error)]
+pub enum ExportError {
+    /// The run.
+    #[error(transparent)]
+    Run(#[from] SampleError),
+    /// The weights.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A file.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// No CPU backend.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}
+
+/// Writes `unet.safetensors` and its entry in `manifest.json`. Returns the entry.
+///
+/// # Errors
+/// [`ExportError`].
+pub fn unet(run: &Path, folder: &Path) -> Result<Entry, ExportError> {
+    let device = DeviceKind::Cpu.open()?;
+    let (unet, config, checkpoint) = sample::trained_unet(run, &device)?;
+    let cost = config.cost();
+    let file = "unet.safetensors".to_string();
+    let bytes = weights::encode(unet, &file)?;
+    let last = checkpoint.progress.metrics.last();
+    let entry = Entry {
+        bytes: bytes.len() as u64,
+        sha256: weights::sha256(&bytes),
+        config: serde_json::to_value(&config).expect("a configuration is plain data"),
+        quantisation: weights::Quantisation::default(),
+        parameters: cost.parameters,
+        mflop_per_call: cost.mflop(),
+        training: json!({
+            "data": "MNIST, 60,000 training digits",
+            "recipe": checkpoint.identity.training,
+            "steps": checkpoint.progress.step,
+            "seconds": checkpoint.progress.seconds,
+            "samples": last.map(|m| m.samples),
+            "trainLoss": last.map(|m| m.train_loss),
+            "validationLoss": last.map(|m| m.validation_loss),
+        }),
+        quality: serde_json::Value::Null,
+        file,
+    };
+    atomic::write(&folder.join(&entry.file), &bytes)?;
+    let mut manifest = match sample::manifest(folder) {
+        Ok(manifest) => manifest,
+        Err(SampleError::Missing(..)) => Manifest::default(),
+        Err(other) => return Err(other.into()),
+    };
+    manifest.models.insert("unet".into(), entry.clone());
+    write_manifest(folder, &manifest)?;
+    Ok(entry)
+}
+
+/// Replaces `manifest.json`.
+///
+/// # Errors
+/// [`ExportError::Io`].
+pub fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), ExportError> {
+    let mut json = serde_json::to_string_pretty(manifest).expect("a manifest is plain data");
+    json.push('\n');
+    Ok(atomic::write(&folder.join("manifest.json"), json.as_bytes())?)
+}

@@ -1,0 +1,212 @@
+//! A training run on disk: one file, replaced as a whole, so that a run killed at any moment resumes.
+
+use std::path::{Path, PathBuf};
+
+use burn::{
+    module::Module,
+    optim::ModuleOptimizer,
+    store::{ModuleRecord, RecordError},
+    tensor::Bytes,
+};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use thiserror::Error;
+
+use crate::native::atomic;
+
+/// What a run has measured at the end of an epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochMetrics {
+    /// Epochs finished.
+    pub epoch: u64,
+    /// Optimiser steps made.
+    pub step: u64,
+    /// Samples seen.
+    pub samples: u64,
+    /// Mean training loss over the epoch.
+    pub train_loss: f64,
+    /// Loss of the averaged weights on held-out data.
+    pub validation_loss: f64,
+    /// Learning rate at the end of the epoch.
+    pub learning_rate: f64,
+    /// Seconds of training up to here, pauses not counted.
+    pub seconds: f64,
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Optimiser steps made.
+    pub step: u64,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// Sum of the losses since the epoch began.
+    pub epoch_loss: f64,
+    /// One entry a finished epoch.
+    pub metrics: Vec<EpochMetrics>,
+}
+
+/// What tells one run from another: resuming under other settings would be another run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The model's name.
+    pub model: String,
+    /// Its configuration.
+    pub config: serde_json::Value,
+    /// How it is trained.
+    pub training: serde_json::Value,
+}
+
+/// A checkpoint that cannot be written or read.
+#[derive(Debug, Error)]
+pub enum CheckpointError {
+    /// Reading or writing failed.
+    #[error("{path}: {error}", path = .0.display(), error = .1)]
+    Io(PathBuf, std::io::Error),
+    /// Not a checkpoint, or cut short.
+    #[error("{path} is no checkpoint of this program ({reason}): delete it, or train without --resume", path = .0.display(), reason = .1)]
+    Format(PathBuf, String),
+    /// Another model or other settings.
+    #[error("{path} belongs to a run with other settings ({what}): give the same ones, or train without --resume", path = .0.display(), what = .1)]
+    Other(PathBuf, String),
+}
+
+const FILE: &str = "checkpoint.safetensors";
+
+/// The checkpoint's path in a run's folder.
+pub fn path(run: &Path) -> PathBuf {
+    run.join(FILE)
+}
+
+/// Writes a checkpoint in place of the last one.
+///
+/// # Errors
+/// [`CheckpointError::Io`]; the last checkpoint is then untouched.
+pub fn save<M: Module>(
+    run: &Path,
+    identity: &Identity,
+    progress: &Progress,
+    model: M,
+    average: M,
+    optimizer: &ModuleOptimizer,
+) -> Result<(), CheckpointError> {
+    let file = path(run);
+    let bad = |error: String| CheckpointError::Format(file.clone(), error);
+    let record = |record: Result<Bytes, RecordError>| record.map_err(|e| bad(e.to_string()));
+    let parts = [
+        ("model", record(model.into_record().into_bytes())?),
+        ("average", record(average.into_record().into_bytes())?),
+        ("optimizer", record(optimizer.into_bytes())?),
+    ];
+    let tensors = parts
+        .iter()
+        .map(|(name, bytes)| Ok((*name, TensorView::new(Dtype::U8, vec![bytes.len()], bytes)?)))
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
+        .map_err(|e| bad(e.to_string()))?;
+    let json = |value: serde_json::Result<String>| value.map_err(|e| bad(e.to_string()));
+    let metadata = [
+        ("identity".to_string(), json(serde_json::to_string(identity))?),
+        ("progress".to_string(), json(serde_json::to_string(progress))?),
+    ];
+    let bytes = safetensors::serialize(tensors, Some(metadata.into())).map_err(|e| bad(e.to_string()))?;
+    atomic::write(&file, &bytes).map_err(|e| CheckpointError::Io(file, e))
+}
+
+/// A checkpoint's parts.
+#[derive(Debug)]
+pub struct Checkpoint {
+    file: PathBuf,
+    bytes: Vec<u8>,
+    /// Which run it belongs to.
+    pub identity: Identity,
+    /// Where the run stood.
+    pub progress: Progress,
+}
+
+impl Checkpoint {
+    /// Reads the checkpoint of a run.
+    ///
+    /// # Errors
+    /// [`CheckpointError`]: no file, or not a checkpoint.
+    pub fn open(run: &Path) -> Result<Self, CheckpointError> {
+        let file = path(run);
+        let bytes = std::fs::read(&file).map_err(|e| CheckpointError::Io(file.clone(), e))?;
+        let bad = |error: String| CheckpointError::Format(file.clone(), error);
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(e.to_string()))?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let text = |key: &str| metadata.get(key).ok_or_else(|| bad(format!("no {key}")));
+        let identity = serde_json::from_str(text("identity")?).map_err(|e| bad(e.to_string()))?;
+        let progress = serde_json::from_str(text("progress")?).map_err(|e| bad(e.to_string()))?;
+        Ok(Self { file, bytes, identity, progress })
+    }
+
+    /// The configuration of the model named `model`.
+    ///
+    /// # Errors
+    /// [`CheckpointError`]: another model's checkpoint.
+    pub fn config<C: DeserializeOwned>(&self, model: &str) -> Result<C, CheckpointError> {
+        if self.identity.model != model {
+            let what = format!("it trains {}", self.identity.model);
+            return Err(CheckpointError::Other(self.file.clone(), what));
+        }
+        serde_json::from_value(self.identity.config.clone())
+            .map_err(|e| CheckpointError::Format(self.file.clone(), e.to_string()))
+    }
+
+    /// Fails unless the checkpoint is of this very run.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Other`], which names what differs.
+    pub fn check(&self, identity: &Identity) -> Result<(), CheckpointError> {
+        let other = |what: String| Err(CheckpointError::Other(self.file.clone(), what));
+        if self.identity.model != identity.model {
+            return other(format!("it trains {}", self.identity.model));
+        }
+        if self.identity.config != identity.config {
+            return other(format!("its model is {}", self.identity.config));
+        }
+        if self.identity.training != identity.training {
+            return other(format!("it was started with {}", self.identity.training));
+        }
+        Ok(())
+    }
+
+    fn part(&self, name: &str) -> Result<Bytes, CheckpointError> {
+        let bad = |error: String| CheckpointError::Format(self.file.clone(), error);
+        let tensors = SafeTensors::deserialize(&self.bytes).map_err(|e| bad(e.to_string()))?;
+        let part = tensors.tensor(name).map_err(|e| bad(e.to_string()))?;
+        Ok(Bytes::from_bytes_vec(part.data().to_vec()))
+    }
+
+    fn module<M: Module>(&self, name: &str, module: M) -> Result<M, CheckpointError> {
+        ModuleRecord::from_bytes(self.part(name)?)
+            .and_then(|record| module.try_load_record(record))
+            .map_err(|e| CheckpointError::Format(self.file.clone(), e.to_string()))
+    }
+
+    /// The weights being trained.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Format`].
+    pub fn model<M: Module>(&self, module: M) -> Result<M, CheckpointError> {
+        self.module("model", module)
+    }
+
+    /// Their moving average: what is evaluated and exported.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Format`].
+    pub fn average<M: Module>(&self, module: M) -> Result<M, CheckpointError> {
+        self.module("average", module)
+    }
+
+    /// The optimiser's state.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Format`].
+    pub fn optimizer(&self, optimizer: ModuleOptimizer) -> Result<ModuleOptimizer, CheckpointError> {
+        optimizer
+            .from_bytes(self.part("optimizer")?)
+            .map_err(|e| CheckpointError::Format(self.file.clone(), e.to_string()))
+    }
+}

@@ -1,0 +1,249 @@
+//! The training loop that every model shares: epochs, EMA, learning rate, checkpoints, what a person
+//! sees while it runs.
+
+mod checkpoint;
+mod ema;
+pub mod unet;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use burn::{
+    grad_clipping::GradientClippingConfig,
+    module::Module,
+    optim::{AdamConfig, GradientsParams},
+    tensor::{Device, Tensor},
+};
+pub use checkpoint::{Checkpoint, CheckpointError, EpochMetrics, Identity, Progress};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{atomic, chart, data::DataError};
+
+/// What is trained: a model, its loss and what it shows.
+pub trait Task {
+    /// The model.
+    type Model: Module;
+
+    /// The model's name: also the name of its folder of runs and of its weights file.
+    fn name(&self) -> &'static str;
+    /// The model's configuration.
+    fn config(&self) -> serde_json::Value;
+    /// A model with fresh weights.
+    fn init(&self, device: &Device) -> Self::Model;
+    /// Samples of an epoch.
+    fn epoch_samples(&self) -> usize;
+    /// The mean loss [1] on the `batch` samples of optimiser step `step`; the same for the same step,
+    /// so that a resumed run continues as if it had not stopped.
+    fn loss(&self, model: &Self::Model, step: u64, batch: usize) -> Tensor<1>;
+    /// The loss on held-out data.
+    fn validate(&self, model: &Self::Model) -> f64;
+    /// Saves what the model can do now as a PNG.
+    ///
+    /// # Errors
+    /// [`TrainError`].
+    fn show(&self, model: &Self::Model, png: &Path) -> Result<(), TrainError>;
+}
+
+/// How any model is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// Passes over the data.
+    pub epochs: u64,
+    /// Samples a step.
+    pub batch: usize,
+    /// The learning rate after warm-up; it then falls to 0 along a half cosine.
+    pub learning_rate: f64,
+    /// Steps over which the learning rate rises from 0.
+    pub warmup: u64,
+    /// Decay of the averaged weights a step.
+    pub ema_decay: f64,
+    /// Decides the initial weights and every random draw.
+    pub seed: u64,
+}
+
+/// Where a run lives and how it goes.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Folder of the checkpoint, the curves and the pictures.
+    pub folder: PathBuf,
+    /// Continue from the checkpoint in the folder.
+    pub resume: bool,
+    /// Time between checkpoints; one is also written after each epoch.
+    pub checkpoint_every: Duration,
+}
+
+/// Training that cannot begin or go on.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A file of the run.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The curve.
+    #[error(transparent)]
+    Chart(#[from] chart::ChartError),
+    /// The samples.
+    #[error("the samples cannot be drawn: {0}")]
+    Show(String),
+    /// The loss is NaN or infinite.
+    #[error("the loss is not a number any more at step {0}: lower --learning-rate, then continue from the last checkpoint with --resume")]
+    Diverged(u64),
+    /// A run is there already.
+    #[error("{path} holds a run already: continue it with --resume, or name another folder with --run DIR", path = .0.display())]
+    Exists(PathBuf),
+    /// Ctrl-C.
+    #[error("interrupted at step {0}; everything up to here is saved: continue with --resume")]
+    Interrupted(u64),
+}
+
+impl Recipe {
+    fn learning_rate(&self, step: u64, steps: u64) -> f64 {
+        if step < self.warmup {
+            return self.learning_rate * (step + 1) as f64 / self.warmup as f64;
+        }
+        let done = (step - self.warmup) as f64 / (steps.saturating_sub(self.warmup)).max(1) as f64;
+        self.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done.min(1.0)).cos())
+    }
+}
+
+/// Trains a model and returns its averaged weights.
+///
+/// # Errors
+/// [`TrainError`]; whatever happens, the last checkpoint stands.
+pub fn train<T: Task>(
+    task: &T,
+    recipe: &Recipe,
+    run: &Run,
+    device: &Device,
+    interrupted: &AtomicBool,
+) -> Result<T::Model, TrainError> {
+    atomic::ready(&run.folder)?;
+    let identity = Identity {
+        model: task.name().into(),
+        config: task.config(),
+        training: serde_json::to_value(recipe).expect("a recipe is plain data"),
+    };
+    let device = device.clone().autodiff();
+    device.seed(recipe.seed);
+    let mut model = task.init(&device);
+    let mut average = model.valid();
+    let mut optimizer = AdamConfig::new()
+        .with_beta_2(0.99)
+        .with_epsilon(1e-8)
+        .with_grad_clipping(Some(GradientClippingConfig::Norm(1.0)))
+        .init();
+    let mut progress = Progress::default();
+    if run.resume {
+        let checkpoint = Checkpoint::open(&run.folder)?;
+        checkpoint.check(&identity)?;
+        model = checkpoint.model(model)?;
+        average = checkpoint.average(average)?;
+        optimizer = checkpoint.optimizer(optimizer)?;
+        progress = checkpoint.progress;
+    } else if checkpoint::path(&run.folder).exists() {
+        return Err(TrainError::Exists(run.folder.clone()));
+    }
+
+    let epoch_steps = (task.epoch_samples() / recipe.batch).max(1) as u64;
+    let steps = recipe.epochs * epoch_steps;
+    let bar = progress_bar(steps, progress.step, recipe.batch);
+    let save = |progress: &Progress, model: &T::Model, average: &T::Model, optimizer: &_| {
+        checkpoint::save(&run.folder, &identity, progress, model.valid(), average.clone(), optimizer)
+    };
+    let mut clock = Instant::now();
+    let mut saved = Instant::now();
+    while progress.step < steps {
+        let learning_rate = recipe.learning_rate(progress.step, steps);
+        let loss = task.loss(&model, progress.step, recipe.batch);
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let loss = loss.into_scalar::<f64>();
+        if !loss.is_finite() {
+            return Err(TrainError::Diverged(progress.step));
+        }
+        model = optimizer.step(learning_rate, model, gradients);
+        progress.step += 1;
+        average = ema::update(average, &model.valid(), progress.step, recipe.ema_decay);
+        progress.epoch_loss += loss;
+        progress.seconds += clock.elapsed().as_secs_f64();
+        clock = Instant::now();
+        bar.set_position(progress.step);
+        bar.set_message(format!("loss {loss:.4}"));
+
+        if progress.step.is_multiple_of(epoch_steps) {
+            progress.metrics.push(EpochMetrics {
+                epoch: progress.step / epoch_steps,
+                step: progress.step,
+                samples: progress.step * recipe.batch as u64,
+                train_loss: std::mem::take(&mut progress.epoch_loss) / epoch_steps as f64,
+                validation_loss: task.validate(&average),
+                learning_rate,
+                seconds: progress.seconds,
+            });
+            save(&progress, &model, &average, &optimizer)?;
+            saved = Instant::now();
+            report(&run.folder, &progress.metrics)?;
+            let png = run.folder.join(format!("samples-{:04}.png", progress.step / epoch_steps));
+            task.show(&average, &png)?;
+            clock = Instant::now();
+        } else if saved.elapsed() >= run.checkpoint_every {
+            save(&progress, &model, &average, &optimizer)?;
+            saved = Instant::now();
+            if bar.is_hidden() {
+                let rate = (progress.step * recipe.batch as u64) as f64 / progress.seconds;
+                println!("step {}/{steps}  loss {loss:.4}  {rate:.0} samples/s", progress.step);
+            }
+        }
+        if interrupted.load(Ordering::Relaxed) {
+            save(&progress, &model, &average, &optimizer)?;
+            bar.abandon();
+            return Err(TrainError::Interrupted(progress.step));
+        }
+    }
+    bar.finish();
+    Ok(average)
+}
+
+/// metrics.csv and loss.png, made anew from all epochs, so that a resumed run leaves no gap.
+fn report(folder: &Path, metrics: &[EpochMetrics]) -> Result<(), TrainError> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    for row in metrics {
+        csv.serialize(row).map_err(std::io::Error::from)?;
+    }
+    let bytes = csv.into_inner().map_err(|error| error.into_error())?;
+    atomic::write(&folder.join("metrics.csv"), &bytes)?;
+
+    let series = |name: &str, loss: fn(&EpochMetrics) -> f64| chart::Series {
+        name: name.into(),
+        points: metrics.iter().map(|m| (m.epoch as f64, loss(m))).collect(),
+    };
+    let losses = [series("training", |m| m.train_loss), series("validation", |m| m.validation_loss)];
+    chart::save(&folder.join("loss.png"), "epoch", &losses)?;
+    if let Some(last) = metrics.last() {
+        println!(
+            "epoch {:>3}  training loss {:.4}  validation loss {:.4}  {:.0} s",
+            last.epoch, last.train_loss, last.validation_loss, last.seconds
+        );
+    }
+    Ok(())
+}
+
+fn progress_bar(steps: u64, done: u64, batch: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template(
+        "{bar:30} {pos}/{len} steps  {msg}  {samples_per_second}  {elapsed} gone, {eta} left",
+    )
+    .expect("a valid template")
+    .with_key("samples_per_second", move |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = write!(out, "{:.0} samples/s", state.per_sec() * batch as f64);
+    });
+    ProgressBar::new(steps).with_style(style).with_position(done)
+}

@@ -1,0 +1,63 @@
+//! The residual block that every convolutional model is made of.
+
+use burn::{
+    config::Config,
+    module::Module,
+    nn::{Linear, LinearConfig, conv::Conv2d},
+    tensor::{Device, Tensor, activation::silu},
+};
+
+use super::{GroupNorm, GroupNormConfig, conv1x1, conv3x3, zero_conv3x3};
+
+/// Configuration of a [`ResidualBlock`].
+#[derive(Config, Debug)]
+pub struct ResidualBlockConfig {
+    /// Channels in and out.
+    pub channels: [usize; 2],
+    /// Width of the embedding that modulates the block; none: a plain block.
+    pub embedding: Option<usize>,
+}
+
+/// norm → SiLU → 3×3 → modulated norm → SiLU → 3×3, added to the input (He et al. 2016; the scale and
+/// shift by an embedding are those of Dhariwal & Nichol 2021, <https://arxiv.org/abs/2105.05233>).
+#[derive(Module, Debug)]
+pub struct ResidualBlock {
+    norm1: GroupNorm,
+    conv1: Conv2d,
+    modulation: Option<Linear>,
+    norm2: GroupNorm,
+    conv2: Conv2d,
+    skip: Option<Conv2d>,
+}
+
+impl ResidualBlockConfig {
+    /// A block that starts as the identity (or as its 1×1 `skip`, where the width changes).
+    pub fn init(&self, device: &Device) -> ResidualBlock {
+        let [input, output] = self.channels;
+        ResidualBlock {
+            norm1: GroupNormConfig::new(input).init(device),
+            conv1: conv3x3([input, output], 1, device),
+            modulation: self.embedding.map(|e| LinearConfig::new(e, 2 * output).init(device)),
+            norm2: GroupNormConfig::new(output).init(device),
+            conv2: zero_conv3x3([output, output], device),
+            skip: (input != output).then(|| conv1x1([input, output], device)),
+        }
+    }
+}
+
+impl ResidualBlock {
+    /// # Shapes
+    /// `x` [n, c_in, h, w]; `embedding` [n, e], ignored by a plain block. Returns [n, c_out, h, w].
+    pub fn forward(&self, x: Tensor<4>, embedding: Option<&Tensor<2>>) -> Tensor<4> {
+        let modulation = self.modulation.as_ref().zip(embedding).map(|(linear, e)| {
+            let mut halves = linear.forward(e.clone()).chunk(2, 1).into_iter();
+            (halves.next().expect("two halves"), halves.next().expect("two halves"))
+        });
+        let h = self.conv1.forward(silu(self.norm1.forward(x.clone(), None)));
+        let h = self.conv2.forward(silu(self.norm2.forward(h, modulation)));
+        match &self.skip {
+            Some(skip) => skip.forward(x) + h,
+            None => x + h,
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Trained weights as files: `manifest.json` and one 8-bit safetensors file a model.
+//!
+//! A tensor of [`BLOCK`] numbers or more is stored as int8 values under its own name, in its own shape,
+//! and one f32 scale for each run of [`BLOCK`] consecutive values under `NAME.scale`; value = int8·scale.
+//! Smaller tensors stay f32. Quantisation is a property of the file: the network computes in f32.
+
+use std::collections::BTreeMap;
+
+use burn::{
+    module::Module,
+    store::ModuleRecord,
+    tensor::{Bytes, DType, Shape},
+};
+use burn_pack::{Reader, Tensor, Writer};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+/// Version of the manifest and of the files that it describes.
+pub const VERSION: u32 = 1;
+
+/// Values that share a scale.
+pub const BLOCK: usize = 32;
+
+const SCALE: &str = ".scale";
+
+/// Weights that cannot be used.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum WeightsError {
+    /// Not a manifest.
+    #[error("manifest.json cannot be read ({0}): export the weights again with `unnoise export`")]
+    Manifest(String),
+    /// A manifest of another version of this crate.
+    #[error("manifest.json has version {0}, this program reads version {VERSION}: export the weights again with `unnoise export`, or reload the page")]
+    Version(u32),
+    /// A model that was not exported.
+    #[error("manifest.json has no model \"{0}\": run `unnoise train {0}` and `unnoise export {0}`")]
+    NoModel(String),
+    /// Too few or too many bytes.
+    #[error("{file} is incomplete: {actual} bytes instead of {expected}; load it again")]
+    Size {
+        /// The weights file.
+        file: String,
+        /// Bytes in the manifest.
+        expected: u64,
+        /// Bytes that are there.
+        actual: u64,
+    },
+    /// The right size, other bytes.
+    #[error("{0} was altered: its SHA-256 sum is not the one in manifest.json; load it again")]
+    Hash(String),
+    /// Not a weights file, or not of this model.
+    #[error("{file} does not fit its model ({reason}): export the weights again with `unnoise export`")]
+    Fit {
+        /// The weights file.
+        file: String,
+        /// What does not fit.
+        reason: String,
+    },
+}
+
+/// How the numbers of a file are stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quantisation {
+    /// "int8-block".
+    pub scheme: String,
+    /// Values that share a scale.
+    pub block: usize,
+}
+
+impl Default for Quantisation {
+    fn default() -> Self {
+        Self { scheme: "int8-block".into(), block: BLOCK }
+    }
+}
+
+/// A model's line in the manifest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The weights file, beside the manifest.
+    pub file: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256 sum, in hexadecimal.
+    pub sha256: String,
+    /// The model's configuration.
+    pub config: serde_json::Value,
+    /// How its numbers are stored.
+    pub quantisation: Quantisation,
+    /// Trained numbers.
+    pub parameters: usize,
+    /// Millions of floating-point operations a call on one sample.
+    pub mflop_per_call: f64,
+    /// How it was trained.
+    pub training: serde_json::Value,
+    /// What it was measured to do, before and after quantisation.
+    #[serde(default)]
+    pub quality: serde_json::Value,
+}
+
+/// `manifest.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The models by name.
+    pub models: BTreeMap<String, Entry>,
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self { version: VERSION, models: BTreeMap::new() }
+    }
+}
+
+impl Manifest {
+    /// Reads `manifest.json`.
+    ///
+    /// # Errors
+    /// [`WeightsError::Manifest`], [`WeightsError::Version`].
+    pub fn parse(json: &str) -> Result<Self, WeightsError> {
+        #[derive(Deserialize)]
+        struct Head {
+            version: u32,
+        }
+        let bad = |error: serde_json::Error| WeightsError::Manifest(error.to_string());
+        // The version first: another version's body need not parse.
+        let head: Head = serde_json::from_str(json).map_err(bad)?;
+        if head.version != VERSION {
+            return Err(WeightsError::Version(head.version));
+        }
+        serde_json::from_str(json).map_err(bad)
+    }
+
+    /// A model's entry.
+    ///
+    /// # Errors
+    /// [`WeightsError::NoModel`].
+    pub fn model(&self, name: &str) -> Result<&Entry, WeightsError> {
+        self.models.get(name).ok_or_else(|| WeightsError::NoModel(name.into()))
+    }
+}
+
+impl Entry {
+    fn unfit(&self, reason: impl ToString) -> WeightsError {
+        WeightsError::Fit { file: self.file.clone(), reason: reason.to_string() }
+    }
+
+    /// The model's configuration.
+    ///
+    /// # Errors
+    /// [`WeightsError::Fit`].
+    pub fn config<C: DeserializeOwned>(&self) -> Result<C, WeightsError> {
+        serde_json::from_value(self.config.clone()).map_err(|error| self.unfit(error))
+    }
+
+    /// Fills `module` from the file's bytes, after checking size, sum, names and shapes.
+    ///
+    /// # Errors
+    /// [`WeightsError`]: what is wrong with the file.
+    pub fn load<M: Module>(&self, module: M, bytes: &[u8]) -> Result<M, WeightsError> {
+        let actual = bytes.len() as u64;
+        if actual != self.bytes {
+            return Err(WeightsError::Size { file: self.file.clone(), expected: self.bytes, actual });
+        }
+        if sha256(bytes) != self.sha256 {
+            return Err(WeightsError::Hash(self.file.clone()));
+        }
+        decode(module, bytes).map_err(|reason| self.unfit(reason))
+    }
+}
+
+/// The SHA-256 sum in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A module's weights as a quantised file.
+///
+/// # Errors
+/// [`WeightsError::Fit`]: a weight is not a finite number.
+pub fn encode<M: Module>(module: M, file: &str) -> Result<Vec<u8>, WeightsError> {
+    let unfit = |reason: String| WeightsError::Fit { file: file.into(), reason };
+    let record = module.into_record().into_bytes().map_err(|e| unfit(e.to_string()))?;
+    let tensors = Reader::from_bytes(record)
+        .and_then(Reader::into_tensors)
+        .map_err(|e| unfit(e.to_string()))?;
+    let mut parts: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+    for tensor in tensors {
+        let (name, _, shape, _, bytes) = tensor.into_parts().map_err(|e| unfit(e.to_string()))?;
+        let values: Vec<f32> = bytes.as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect();
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err(unfit(format!("{name} has a value that is not a number")));
+        }
+        let le_bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        if values.len() < BLOCK {
+            parts.push((name, Dtype::F32, shape.to_vec(), le_bytes(&values)));
+        } else {
+            let (quantised, scales) = quantise(&values);
+            let bytes = quantised.iter().map(|q| q.cast_unsigned()).collect();
+            parts.push((format!("{name}{SCALE}"), Dtype::F32, vec![scales.len()], le_bytes(&scales)));
+            parts.push((name, Dtype::I8, shape.to_vec(), bytes));
+        }
+    }
+    let views = parts
+        .iter()
+        .map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?)))
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
+        .map_err(|e| unfit(e.to_string()))?;
+    safetensors::serialize(views, None).map_err(|e| unfit(e.to_string()))
+}
+
+/// int8 values and a scale for each block: scale = max|v| / 127.
+fn quantise(values: &[f32]) -> (Vec<i8>, Vec<f32>) {
+    let mut quantised = Vec::with_capacity(values.len());
+    let mut scales = Vec::with_capacity(values.len().div_ceil(BLOCK));
+    for block in values.chunks(BLOCK) {
+        let scale = block.iter().fold(0f32, |max, v| max.max(v.abs())) / 127.0;
+        let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+        quantised.extend(block.iter().map(|v| (v * inverse).round() as i8));
+        scales.push(scale);
+    }
+    (quantised, scales)
+}
+
+fn decode<M: Module>(module: M, bytes: &[u8]) -> Result<M, String> {
+    let file = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
+    let floats = |view: &TensorView| -> Result<Vec<f32>, String> {
+        if view.dtype() != Dtype::F32 {
+            return Err(format!("a tensor of type {:?}", view.dtype()));
+        }
+        Ok(view.data().as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect())
+    };
+    let mut tensors = Vec::new();
+    for (name, view) in file.iter().filter(|(name, _)| !name.ends_with(SCALE)) {
+        let values = if view.dtype() == Dtype::I8 {
+            let scales = file.tensor(&format!("{name}{SCALE}")).map_err(|e| e.to_string())?;
+            let scales = floats(&scales)?;
+            if scales.len() != view.data().len().div_ceil(BLOCK) {
+                return Err(format!("{name} has {} scales", scales.len()));
+            }
+            let blocks = view.data().chunks(BLOCK).zip(scales);
+            blocks
+                .flat_map(|(block, scale)| block.iter().map(move |q| f32::from(q.cast_signed()) * scale))
+                .collect()
+        } else {
+            floats(&view)?
+        };
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err(format!("{name} has a value that is not a number"));
+        }
+        let shape = Shape::from(view.shape().to_vec());
+        let values = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        tensors.push(Tensor::new(name.to_string(), DType::F32, shape, None, Bytes::from_bytes_vec(values)));
+    }
+    let record = Writer::new(tensors).into_bytes().map_err(|e| e.to_string())?;
+    let record = ModuleRecord::from_bytes(record).map_err(|e| e.to_string())?;
+    module.try_load_record(record).map_err(|e| e.to_string())
+}

@@ -1,0 +1,282 @@
+// The first chapter: drives the generator, one run at a time.
+
+import { DEFAULTS } from '../unnoise.js';
+import { readState, writeState } from '../page/address.js';
+import { backendName, ms } from '../page/backend.js';
+import { Film } from '../page/film.js';
+import { listen, showKeys } from '../page/keys.js';
+import { hush, say, status } from '../page/notices.js';
+import { denoisedImage, draw, noisyImage, savePng } from '../page/pixels.js';
+import { Player } from '../page/player.js';
+
+/** What a visitor sees who has set nothing. */
+const OPENING = { ...DEFAULTS, digit: 3, seed: 7, speed: '8' };
+/** New seeds are short enough to be read out in a lecture. */
+const SEEDS = 10000;
+/** How long a slider rests before its run is started. */
+const REST_MS = 120;
+
+const SAMPLERS = {
+  'dpmpp-2m': ['DPM-Solver++ (2M)', 'Looks back one step, to see the curve: few steps are enough.'],
+  heun: ['Heun', 'Tries each step, then corrects it: twice the network calls.'],
+  euler: ['Euler', 'Follows the estimate in a straight line.'],
+  ddim: ['DDIM', 'Straight lines on the training schedule; η adds fresh noise.'],
+  ddpm: ['DDPM', 'The original: fresh noise in every step, so it likes many.'],
+};
+const USES_ETA = new Set(['ddim']);
+
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+
+export function mount(section) {
+  const $ = (id) => section.querySelector(`#${id}`);
+  const digits = [...section.querySelectorAll('[data-digit]')];
+  const speeds = [...$('speed').options].map(({ value }) => value);
+  const settings = { ...OPENING };
+  let player = null;
+  let rest;
+
+  const film = new Film($('film'), (step) => player?.seek(step));
+
+  // --- the address ---
+
+  /** Takes the settings from the address; returns the step that it names, or null. */
+  function takeAddress() {
+    const state = readState();
+    const wrong = [];
+    const take = (name, parse) => {
+      settings[name] = OPENING[name];
+      if (!(name in state)) return;
+      const value = parse(state[name]);
+      if (value === undefined) wrong.push(`${name} = ${state[name]}`);
+      else settings[name] = value;
+    };
+    take('digit', (text) => (text === 'any' ? null : whole(text, 0, 9)));
+    take('seed', (text) => whole(text, 0, Number.MAX_SAFE_INTEGER));
+    take('steps', (text) => whole(text, 1, 100));
+    take('sampler', (text) => (text in SAMPLERS ? text : undefined));
+    take('guidance', (text) => number(text, 1, 6));
+    take('eta', (text) => number(text, 0, 1));
+    take('speed', (text) => (speeds.includes(text) ? text : undefined));
+    const step = 'step' in state ? whole(state.step, 0, settings.steps) : null;
+    if (step === undefined) wrong.push(`step = ${state.step}`);
+    if (wrong.length) say(`The address asks for ${wrong.join(', ')}, which cannot be had; the usual value is used instead.`);
+    return step ?? null;
+  }
+
+  function writeAddress(options) {
+    const { digit, seed, steps, sampler, guidance, eta, speed } = settings;
+    const state = { digit: digit ?? 'any', seed, steps, sampler, guidance };
+    if (USES_ETA.has(sampler)) state.eta = eta;
+    state.speed = speed;
+    state.step = player?.run?.index ?? 0;
+    writeState(state, options);
+  }
+
+  // --- the page follows the settings ---
+
+  function showSettings() {
+    for (const button of digits) button.setAttribute('aria-pressed', String(button.dataset.digit === String(settings.digit ?? 'any')));
+    for (const id of ['seed', 'steps', 'sampler', 'guidance', 'eta', 'speed']) $(id).value = settings[id];
+    $('steps-value').textContent = settings.steps;
+    $('guidance-value').textContent = settings.guidance.toFixed(1);
+    $('eta-value').textContent = settings.eta.toFixed(2);
+    $('eta-field').hidden = !USES_ETA.has(settings.sampler);
+    $('sampler-hint').textContent = SAMPLERS[settings.sampler][1];
+    $('guidance').disabled = settings.digit === null;
+    $('guidance-hint').textContent = settings.digit === null
+      ? 'Without a digit there is nothing to insist on.'
+      : settings.guidance === 1 ? 'Off: the network is asked once a step.' : 'How strongly to insist on the digit. It is asked twice a step.';
+    if (player) player.interval = settings.speed === 'max' ? 0 : 1000 / Number(settings.speed);
+  }
+
+  // --- runs ---
+
+  function runSettings() {
+    const { speed, ...rest } = settings;
+    return rest;
+  }
+
+  /** A new digit: played from its beginning, or, where motion is not wanted, shown whole. */
+  function begin() {
+    clearTimeout(rest);
+    showSettings();
+    player?.open(runSettings(), calm.matches ? { goal: settings.steps } : { play: true });
+  }
+
+  /** The same place under other settings, so that a class can compare. */
+  function keepPlace() {
+    showSettings();
+    clearTimeout(rest);
+    rest = setTimeout(() => {
+      const run = player?.run;
+      if (!run || player.playing) return begin();
+      const goal = Math.round((run.index / run.frame.steps) * settings.steps);
+      player.open(runSettings(), { goal });
+    }, REST_MS);
+  }
+
+  function change(values, then = begin) {
+    Object.assign(settings, values);
+    then();
+  }
+
+  const reroll = () => change({ seed: Math.floor(Math.random() * SEEDS) });
+
+  // --- the page follows the player ---
+
+  function showFrame() {
+    const { run } = player;
+    const { frame } = run;
+    film.draw(frame);
+    // Whoever wants no motion sees only where it ends.
+    if (calm.matches && player.seeking && run.index > 0) return;
+    film.mark(frame);
+    draw($('x'), noisyImage(frame));
+    draw($('denoised'), denoisedImage(frame));
+    $('unasked').hidden = frame.denoised !== null;
+    const what = run.settings.digit === null ? 'a digit' : `a ${run.settings.digit}`;
+    $('x').setAttribute('aria-label', `The noisy picture of ${what} at step ${frame.step} of ${frame.steps}`);
+    $('denoised').setAttribute('aria-label', frame.denoised ? `The network's estimate of ${what} at step ${frame.step} of ${frame.steps}` : 'The network has not been asked yet');
+    $('sigma').textContent = sigma(frame.sigma);
+    $('step-now').textContent = frame.step;
+    $('step-all').textContent = frame.steps;
+    $('nfe').textContent = frame.nfe;
+    $('ms').textContent = frame.step === 0 ? '–' : ms(frame.ms);
+    $('backend').textContent = backendName(run.backend);
+    $('scrub').max = frame.steps;
+    $('scrub').value = frame.step;
+    $('scrub').setAttribute('aria-valuetext', `step ${frame.step} of ${frame.steps}, sigma ${sigma(frame.sigma)}`);
+    $('scrub').style.setProperty('--at', frame.step / frame.steps);
+    $('scrub').style.setProperty('--kept', (run.frames.length - 1) / frame.steps);
+    writeAddress();
+  }
+
+  function showState() {
+    const { run, playing, seeking } = player;
+    section.dataset.state = playing ? 'playing' : seeking ? 'seeking' : run?.done ? 'done' : 'paused';
+    $('play').setAttribute('aria-label', playing ? 'Pause' : run?.done ? 'Play again' : 'Play');
+    if (!run) return;
+    $('back').disabled = run.index === 0;
+    $('step').disabled = run.done;
+    if (playing) status(run.settings.digit === null ? 'A digit is forming' : `A ${run.settings.digit} is forming`);
+    else if (seeking) status(`On the way to the step that was asked for`);
+    else if (run.done) status(`Finished: ${count(run.frame.steps, 'step')}, ${count(run.frame.nfe, 'network call')}, ${time(run)} of computing`);
+    else status(`Paused at step ${run.index} of ${run.frame.steps}`);
+  }
+
+  /** Gets the engine: from here on there is something to see. */
+  function start(unnoise) {
+    const step = takeAddress();
+    player = new Player(unnoise);
+    player.addEventListener('run', () => {
+      const { steps, width, height } = player.run.frame;
+      film.reset(steps, width, height);
+    });
+    player.addEventListener('frame', () => {
+      showFrame();
+      showState();
+    });
+    player.addEventListener('state', showState);
+    player.addEventListener('error', ({ detail }) => {
+      status('Stopped');
+      say(detail.message, () => player.open(runSettings(), { goal: player.run?.index ?? settings.steps }));
+    });
+    showSettings();
+    if (step === null) begin();
+    else player.open(runSettings(), { goal: step });
+  }
+
+  // --- controls ---
+
+  for (const [value, [name]] of Object.entries(SAMPLERS)) $('sampler').add(new Option(name, value));
+  for (const button of digits) {
+    button.addEventListener('click', () => change({ digit: button.dataset.digit === 'any' ? null : Number(button.dataset.digit) }));
+  }
+  $('seed').addEventListener('change', ({ target }) => {
+    if (target.checkValidity()) change({ seed: target.valueAsNumber });
+    else {
+      say('A seed is a whole number from 0 to 9007199254740991.');
+      showSettings();
+    }
+  });
+  $('reroll').addEventListener('click', reroll);
+  $('sampler').addEventListener('change', ({ target }) => change({ sampler: target.value }, keepPlace));
+  for (const id of ['steps', 'guidance', 'eta']) {
+    $(id).addEventListener('input', ({ target }) => change({ [id]: target.valueAsNumber }, keepPlace));
+  }
+  $('speed').addEventListener('change', ({ target }) => {
+    change({ speed: target.value }, showSettings);
+    writeAddress();
+  });
+  $('settings').addEventListener('submit', (event) => event.preventDefault());
+
+  $('play').addEventListener('click', () => player?.toggle());
+  $('step').addEventListener('click', () => player?.forward());
+  $('back').addEventListener('click', () => player?.back());
+  $('restart').addEventListener('click', () => player?.restart());
+  $('scrub').addEventListener('input', ({ target }) => player?.seek(target.valueAsNumber));
+
+  const save = (id, toImage) => {
+    $(`save-${id}`).addEventListener('click', async () => {
+      if (!player?.run) return;
+      const { run } = player;
+      const name = `unnoise-${run.settings.digit ?? 'any'}-seed-${run.settings.seed}-step-${run.index}-${id}.png`;
+      try {
+        await savePng(toImage(run.frame), name);
+      } catch (error) {
+        say(error.message);
+      }
+    });
+  };
+  save('x', noisyImage);
+  save('denoised', denoisedImage);
+
+  $('copy').addEventListener('click', async () => {
+    player?.pause();
+    writeAddress({ now: true });
+    try {
+      await navigator.clipboard.writeText(location.href);
+      status('The link has been copied');
+      $('copy').textContent = 'Copied';
+      setTimeout(() => ($('copy').textContent = 'Copy link to this step'), 2000);
+    } catch {
+      say(`This browser did not let the page copy. The link stands in the address bar: ${location.href}`);
+    }
+  });
+
+  const digitKeys = Object.fromEntries(Array.from({ length: 10 }, (_, digit) => [digit, () => change({ digit })]));
+  listen(section, {
+    ...digitKeys,
+    ' ': () => player?.toggle(),
+    ArrowLeft: () => player?.back(),
+    ArrowRight: () => player?.forward(),
+    Home: () => player?.seek(0),
+    End: () => player?.seek(settings.steps),
+    a: () => change({ digit: null }),
+    r: reroll,
+    '?': showKeys,
+  });
+
+  // Another link in the same tab.
+  addEventListener('hashchange', () => {
+    hush();
+    const step = takeAddress();
+    showSettings();
+    if (step === null) begin();
+    else player?.open(runSettings(), { goal: step });
+  });
+
+  takeAddress();
+  showSettings();
+  return { begin: start };
+}
+
+const whole = (text, from, to) => (/^\d+$/.test(text) && Number(text) >= from && Number(text) <= to ? Number(text) : undefined);
+const number = (text, from, to) => (text !== '' && Number(text) >= from && Number(text) <= to ? Number(text) : undefined);
+const sigma = (value) => (value === 0 ? '0' : value >= 10 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toFixed(3));
+const count = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
+
+function time(run) {
+  const all = run.frames.reduce((sum, frame) => sum + frame.ms, 0);
+  return all < 1000 ? ms(all) : `${(all / 1000).toFixed(1)} s`;
+}

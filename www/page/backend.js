@@ -1,0 +1,37 @@
+// Where it is computed: the visitor's choice, and what was measured.
+
+import { writeBackend } from './address.js';
+import { say } from './notices.js';
+
+const note = document.getElementById('backend-note');
+const radios = [...document.querySelectorAll('#backend-choice input')];
+
+const NAME = { cpu: 'CPU', webgpu: 'WebGPU' };
+export const backendName = (backend) => NAME[backend];
+
+export const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+
+/** `loading(promise)` shows the progress of a backend that is being loaded. */
+export function bindBackend(unnoise, loading) {
+  const show = () => {
+    for (const radio of radios) radio.checked = radio.value === unnoise.choice;
+    const { cpu, webgpu, reason } = unnoise.measured;
+    const figures = cpu !== null && webgpu !== null ? ` Measured: CPU ${ms(cpu)}, WebGPU ${ms(webgpu)} a call.` : '';
+    note.textContent = unnoise.choice === 'auto' ? reason : `${NAME[unnoise.backend]} is used because it was asked for.${figures}`;
+  };
+  unnoise.addEventListener('measured', show);
+  unnoise.addEventListener('backend', show);
+  for (const radio of radios) {
+    radio.onchange = async () => {
+      note.textContent = `${radio.value === 'webgpu' ? 'WebGPU' : 'The engine'} is being loaded.`;
+      try {
+        await loading(unnoise.use(radio.value));
+        writeBackend(radio.value);
+      } catch (error) {
+        say(`${error.message} ${NAME[unnoise.backend]} goes on.`);
+      }
+      show();
+    };
+  }
+  show();
+}

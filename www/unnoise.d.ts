@@ -1,0 +1,143 @@
+/** Types of unnoise.js: digits out of pure noise, one step at a time, in the visitor's own browser. */
+
+export type Backend = 'cpu' | 'webgpu';
+export type BackendChoice = 'auto' | Backend;
+export type Sampler = 'ddpm' | 'ddim' | 'euler' | 'heun' | 'dpmpp-2m';
+export type Schedule = 'karras' | 'linear' | 'cosine';
+
+export interface Settings {
+  /** The model that generates. */
+  model?: 'digits';
+  /** The digit asked for; null for any. */
+  digit?: number | null;
+  /** Where the noise comes from: a whole number from 0. The same seed gives the same digit on every machine. */
+  seed?: number;
+  /** Steps from noise to picture, from 1. */
+  steps?: number;
+  sampler?: Sampler;
+  /** How the noise levels are spaced; by default as the sampler is customarily used. */
+  schedule?: Schedule;
+  /** uncond + guidance · (cond - uncond): 1 is off; anything else doubles the network calls. */
+  guidance?: number;
+  /** DDIM only: 0 adds no noise on the way, 1 as much as DDPM. */
+  eta?: number;
+}
+
+export interface Frame {
+  /** 0 is pure noise; the last one is `steps`. */
+  readonly step: number;
+  readonly steps: number;
+  /** The amount of noise that is left in `x`. */
+  readonly sigma: number;
+  /** Network calls so far; guidance doubles them. */
+  readonly nfe: number;
+  /** Milliseconds that this step took. */
+  readonly ms: number;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: number;
+  /** The noisy picture, height × width × channels: a clean picture lies in [-1, 1], noise reaches as far as sigma. */
+  readonly x: Float32Array;
+  /** The network's estimate of the clean picture, made in this step; null in frame 0. */
+  readonly denoised: Float32Array | null;
+}
+
+export interface Progress {
+  stage: 'engine' | 'weights';
+  file: string;
+  /** Bytes so far. */
+  loaded: number;
+  /** Bytes in all; null where the server does not say. */
+  total: number | null;
+}
+
+export interface Measured {
+  state: 'waiting' | 'measuring' | 'done';
+  /** Median milliseconds for one network call. */
+  cpu: number | null;
+  webgpu: number | null;
+  /** The largest difference between CPU and WebGPU after one step, in units of a picture that spans [-1, 1]. */
+  difference: number | null;
+  /** All of it in a sentence. */
+  reason: string;
+}
+
+export interface Info {
+  version: string;
+  backend: Backend;
+  samplers: Sampler[];
+  /** The models of weights/manifest.json. */
+  models?: Record<string, { file: string; bytes: number; sha256: string; parameters?: number; mflop_per_call?: number; [key: string]: unknown }>;
+}
+
+export interface LoadOptions {
+  /** 'auto' starts on the CPU, and moves to WebGPU after the first digit if that is measured to be faster here. */
+  backend?: BackendChoice;
+  onProgress?: (progress: Progress) => void;
+  /** The folder with worker.js, wasm/ and weights/; by default the one that the module lies in. */
+  base?: string | URL;
+}
+
+export interface Abortable {
+  signal?: AbortSignal;
+}
+
+/** Every error of the library has a sentence for the visitor as its message. */
+export class UnnoiseError extends Error {
+  readonly code: 'settings' | 'weights' | 'webgpu' | 'engine' | 'browser';
+}
+
+/** One generation: a list of frames that grows by a step at a time, and a place in it. */
+export class Run {
+  private constructor();
+  readonly settings: Readonly<Required<Omit<Settings, 'schedule'>> & Pick<Settings, 'schedule'>>;
+  /** Every frame so far, frame 0 first. */
+  readonly frames: readonly Frame[];
+  /** The current frame. */
+  readonly frame: Frame;
+  /** The current frame's number. */
+  readonly index: number;
+  /** Whether the current frame is the last one. */
+  readonly done: boolean;
+  /** The backend that computes the next frame. */
+  readonly backend: Backend;
+  /** One step on; null after the last one. A frame that is kept costs no network call. */
+  step(options?: Abortable): Promise<Frame | null>;
+  /** One frame back; null at the first one. */
+  back(): Frame | null;
+  /** To a frame that is kept. Throws a RangeError for one that has not been computed. */
+  seek(index: number): Frame;
+  /** Lets the engine forget this run; the frames stay. */
+  free(): void;
+}
+
+export interface UnnoiseEventMap {
+  /** Another backend has taken over. */
+  backend: CustomEvent<{ backend: Backend; reason: string }>;
+  /** The trial of WebGPU has moved on: see `measured`. */
+  measured: CustomEvent<{ backend: Backend; reason: string }>;
+}
+
+export class Unnoise extends EventTarget {
+  private constructor();
+  static load(options?: LoadOptions): Promise<Unnoise>;
+  /** The backend that the next run starts on. */
+  readonly backend: Backend;
+  /** What was asked for. */
+  readonly choice: BackendChoice;
+  readonly info: Info;
+  readonly measured: Measured;
+  /** Chooses the backend for the runs to come. Rejects, and changes nothing, if it cannot be had. */
+  use(backend: BackendChoice): Promise<void>;
+  /** Starts a run; its first frame is pure noise. */
+  start(settings?: Settings & Abortable, options?: Abortable): Promise<Run>;
+  /** All frames of a run: frame 0, then one for each step. */
+  generate(settings?: Settings & Abortable, options?: Abortable): AsyncGenerator<Frame, void, void>;
+  /** Destroys the graphics device, to see that the CPU takes over: for tests and the curious. */
+  loseDevice(): Promise<void>;
+  addEventListener<K extends keyof UnnoiseEventMap>(type: K, listener: (event: UnnoiseEventMap[K]) => void, options?: boolean | AddEventListenerOptions): void;
+  addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
+}
+
+/** What a run is started with where the caller says nothing. */
+export const DEFAULTS: Readonly<Required<Omit<Settings, 'schedule'>>>;
