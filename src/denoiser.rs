@@ -40,7 +40,8 @@ pub trait Denoiser {
     /// Channels, height and width of a picture.
     fn shape(&self) -> [usize; 3];
 
-    /// The σ that sampling starts from above 0 and at the top: (sigma_min, sigma_max).
+    /// The range that sampling walks through: it starts at sigma_max, and the last step leads from
+    /// sigma_min to 0. (sigma_min, sigma_max).
     fn sigma_range(&self) -> (f64, f64);
 
     /// Network calls that one evaluation costs a picture.
@@ -152,7 +153,7 @@ impl<D: Denoiser> Denoiser for Guidance<D> {
         let both = Tensor::cat(vec![x.clone(), x], 0);
         let digits = cond.digits.iter().copied().chain(std::iter::repeat_n(None, n)).collect();
         let denoised = self.inner.denoise(both, &[sigma, sigma].concat(), &Cond { digits });
-        let (cond, uncond) = (denoised.clone().slice([0..n]), denoised.slice([n..2 * n]));
+        let (cond, uncond) = (denoised.clone().narrow(0, 0, n), denoised.narrow(0, n, n));
         uncond.clone() + (cond - uncond) * self.guidance
     }
 

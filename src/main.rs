@@ -187,7 +187,7 @@ impl Generate {
 #[derive(Args)]
 struct Sample {
     /// The digit, 0 to 9 [default: any]
-    #[arg(long, conflicts_with = "balanced")]
+    #[arg(long, conflicts_with = "balanced", value_parser = clap::value_parser!(u8).range(0..=9))]
     digit: Option<u8>,
     /// Pictures
     #[arg(long, default_value_t = 1, conflicts_with = "balanced", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -237,13 +237,23 @@ struct Eval {
 
 type Failure = Box<dyn Error>;
 
+/// As `println!`, but a closed pipe or a full disk is an error, not a panic.
+macro_rules! say {
+    ($($line:tt)*) => {
+        writeln!(std::io::stdout(), $($line)*)
+    };
+}
+
+/// The exit status after Ctrl-C, by custom.
+const INTERRUPTED: u8 = 130;
+
 fn main() -> ExitCode {
     let interrupted = Arc::new(AtomicBool::new(false));
     match run(Cli::parse().command, &interrupted) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("unnoise: {error}");
-            ExitCode::from(if interrupted.load(Ordering::Relaxed) { 130 } else { 1 })
+            let _ = writeln!(std::io::stderr(), "unnoise: {error}");
+            ExitCode::from(if interrupted.load(Ordering::Relaxed) { INTERRUPTED } else { 1 })
         }
     }
 }
@@ -253,22 +263,30 @@ fn run(command: Command, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
         Command::Data { from, data } => fetch(&data.folder, from.as_deref()),
         Command::Train(options) => train(&options, interrupted),
         Command::Export { models, runs, weights } => export(&models, &runs.folder, &weights.folder),
-        Command::Sample(options) => generate(&options),
+        Command::Sample(options) => generate(&options, interrupted),
         Command::Eval(options) => evaluate(&options, interrupted),
         Command::Serve { port, site } => Ok(serve::serve(&site, port)?),
     }
 }
 
 fn fetch(folder: &Path, from: Option<&Path>) -> Result<(), Failure> {
-    data::prepare(folder, from, &mut |progress| match progress {
-        data::Progress::Kept(name) => println!("{name}: already there, checksum right"),
-        data::Progress::Fetched(name, bytes, total) => {
-            let of = total.map_or(String::new(), |total| format!(" of {total}"));
-            print!("\r{name}: {bytes}{of} bytes ");
-            let _ = std::io::stdout().flush();
-        }
-        data::Progress::Failed(why) => println!("\n{why}"),
-        data::Progress::Written(name) => println!("\r{name}: written, checksum right      "),
+    // Nothing needs saving: each file is written in one piece.
+    ctrlc::set_handler(|| {
+        let _ = writeln!(std::io::stderr(), "\nunnoise: interrupted: run `unnoise data` again, it keeps what it has");
+        std::process::exit(INTERRUPTED.into());
+    })?;
+    // A line that nobody reads is no reason to stop.
+    data::prepare(folder, from, &mut |progress| {
+        let _ = match progress {
+            data::Progress::Kept(name) => say!("{name}: already there, checksum right"),
+            data::Progress::Fetched(name, bytes, total) => {
+                let of = total.map_or(String::new(), |total| format!(" of {total}"));
+                let mut out = std::io::stdout();
+                write!(out, "\r{name}: {bytes}{of} bytes ").and_then(|()| out.flush())
+            }
+            data::Progress::Failed(why) => say!("\n{why}"),
+            data::Progress::Written(name) => say!("\r{name}: written, checksum right      "),
+        };
     })?;
     Ok(())
 }
@@ -278,7 +296,7 @@ fn catch_interrupts(interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
     let flag = interrupted.clone();
     Ok(ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+            std::process::exit(INTERRUPTED.into());
         }
     })?)
 }
@@ -305,12 +323,12 @@ fn train(options: &Train, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> 
         Model::Unet => {
             let config = UnetConfig::new();
             let cost = config.cost();
-            println!("unet: {} parameters, {:.1} MFLOP a call", cost.parameters, cost.mflop());
+            say!("unet: {} parameters, {:.1} MFLOP a call", cost.parameters, cost.mflop())?;
             let task = UnetTask::new(config, &options.data.folder, recipe.seed)?;
             train::train(&task, &recipe, &run, &options.device.kind.open()?, interrupted)?;
         }
     }
-    println!("trained: see {}, then run `unnoise export {}`", run.folder.display(), options.model.name());
+    say!("trained: see {}, then run `unnoise export {}`", run.folder.display(), options.model.name())?;
     Ok(())
 }
 
@@ -320,35 +338,40 @@ fn export(models: &[Model], runs: &Path, weights: &Path) -> Result<(), Failure> 
         let entry = match model {
             Model::Unet => export::unet(&runs.join(model.name()), weights)?,
         };
-        println!(
+        say!(
             "{}: {} bytes, {} parameters, {:.1} MFLOP a call",
             weights.join(&entry.file).display(),
             entry.bytes,
             entry.parameters,
             entry.mflop_per_call
-        );
+        )?;
     }
     Ok(())
 }
 
-fn generate(options: &Sample) -> Result<(), Failure> {
+fn generate(options: &Sample, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
     let settings = options.generate.settings(Settings::default());
     settings.check()?;
     let device = options.device.kind.open()?;
     let unet = sample::exported_unet(&options.weights.folder, &device)?;
     let seed = options.generate.seed;
+    // The folder must be writable before minutes are spent on pictures.
+    atomic::ready(match options.out.parent() {
+        _ if options.balanced.is_some() => &options.out,
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    })?;
+    catch_interrupts(interrupted)?;
     if let Some(count) = options.balanced {
-        // The folder must be writable before minutes are spent on pictures.
-        atomic::ready(&options.out)?;
         let requests = sample::balanced(count as usize, seed);
-        let pictures = sample::sample(unet, &settings, &requests, &device)?;
+        let pictures = sample::sample(unet, &settings, &requests, &device, interrupted)?;
         sample::as_mnist(&pictures, &requests)
             .write(&options.out.join(SAMPLE_IMAGES), &options.out.join(SAMPLE_LABELS))?;
         return Ok(());
     }
     let requests: Vec<Request> =
         (0..u64::from(options.count)).map(|i| Request { digit: options.digit, seed: seed.wrapping_add(i) }).collect();
-    let pictures = sample::sample(unet, &settings, &requests, &device)?;
+    let pictures = sample::sample(unet, &settings, &requests, &device, interrupted)?;
     let columns = (pictures.len() as f64).sqrt().ceil() as usize;
     let size = unnoise::image::DIGIT_SIZE;
     picture::save_png(&options.out, &picture::grid(&pictures, size, size, 1, columns, 2)?)?;
@@ -375,13 +398,17 @@ fn evaluate(options: &Eval, interrupted: &Arc<AtomicBool>) -> Result<(), Failure
         &test_set,
         &device,
         interrupted,
-    )?;
+    )
+    .map_err(|error| match error {
+        TrainError::Interrupted(_) => "interrupted: run the same command again, the judge's training goes on where it was".into(),
+        other => Failure::from(other),
+    })?;
     let judge = |samples: &Mnist| evaluation::evaluate(samples, &train_set, &test_set, &classifier);
 
     if let Some(folder) = &options.samples {
         let samples = Mnist::read(&folder.join(SAMPLE_IMAGES), &folder.join(SAMPLE_LABELS))?;
         let report = judge(&samples)?;
-        println!("{report}");
+        say!("{report}")?;
         return save_json(options.json.as_deref(), &json!({ "samples": report }));
     }
 
@@ -389,19 +416,16 @@ fn evaluate(options: &Eval, interrupted: &Arc<AtomicBool>) -> Result<(), Failure
     settings.check()?;
     let requests = sample::balanced(if options.quick { 1_000 } else { 10_000 }, options.generate.seed);
     let measure = |title: &str, unet: Edm, device: &Device| -> Result<Report, Failure> {
-        println!(
+        say!(
             "\n{title}: {} steps of {}, guidance {}, {} network calls a picture",
             settings.steps,
             settings.sampler,
             settings.guidance,
             settings.calls()
-        );
-        let pictures = sample::sample(unet, &settings, &requests, device)?;
-        if interrupted.load(Ordering::Relaxed) {
-            return Err(TrainError::Interrupted(0).into());
-        }
+        )?;
+        let pictures = sample::sample(unet, &settings, &requests, device, interrupted)?;
         let report = judge(&sample::as_mnist(&pictures, &requests))?;
-        println!("{report}");
+        say!("{report}")?;
         Ok(report)
     };
     let mut figures = json!({ "settings": settings, "networkCalls": settings.calls() });

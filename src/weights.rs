@@ -13,15 +13,19 @@ use burn::{
 };
 use burn_pack::{Reader, Tensor, Writer};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+use crate::model::ModelConfig;
 
 /// Version of the manifest and of the files that it describes.
 pub const VERSION: u32 = 1;
 
 /// Values that share a scale.
 pub const BLOCK: usize = 32;
+
+const SCHEME: &str = "int8-block";
 
 const SCALE: &str = ".scale";
 
@@ -58,6 +62,9 @@ pub enum WeightsError {
         /// What does not fit.
         reason: String,
     },
+    /// Weights that are not worth a file.
+    #[error("the weights cannot be exported: {0} holds a value that is not a number, so the training has failed; train again with a lower --learning-rate")]
+    Diverged(String),
 }
 
 /// How the numbers of a file are stored.
@@ -71,7 +78,7 @@ pub struct Quantisation {
 
 impl Default for Quantisation {
     fn default() -> Self {
-        Self { scheme: "int8-block".into(), block: BLOCK }
+        Self { scheme: SCHEME.into(), block: BLOCK }
     }
 }
 
@@ -147,12 +154,14 @@ impl Entry {
         WeightsError::Fit { file: self.file.clone(), reason: reason.to_string() }
     }
 
-    /// The model's configuration.
+    /// The model's configuration, checked.
     ///
     /// # Errors
     /// [`WeightsError::Fit`].
-    pub fn config<C: DeserializeOwned>(&self) -> Result<C, WeightsError> {
-        serde_json::from_value(self.config.clone()).map_err(|error| self.unfit(error))
+    pub fn config<C: ModelConfig>(&self) -> Result<C, WeightsError> {
+        let config: C = serde_json::from_value(self.config.clone()).map_err(|error| self.unfit(error))?;
+        config.check().map_err(|reason| self.unfit(reason))?;
+        Ok(config)
     }
 
     /// Fills `module` from the file's bytes, after checking size, sum, names and shapes.
@@ -167,7 +176,13 @@ impl Entry {
         if sha256(bytes) != self.sha256 {
             return Err(WeightsError::Hash(self.file.clone()));
         }
-        decode(module, bytes).map_err(|reason| self.unfit(reason))
+        let Quantisation { scheme, block } = &self.quantisation;
+        if scheme != SCHEME || *block == 0 {
+            return Err(self.unfit(format!(
+                "its numbers are stored as \"{scheme}\" in blocks of {block}, which this program does not read"
+            )));
+        }
+        decode(module, bytes, *block).map_err(|reason| self.unfit(reason))
     }
 }
 
@@ -179,7 +194,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// A module's weights as a quantised file.
 ///
 /// # Errors
-/// [`WeightsError::Fit`]: a weight is not a finite number.
+/// [`WeightsError::Diverged`]: a weight is not a finite number.
 pub fn encode<M: Module>(module: M, file: &str) -> Result<Vec<u8>, WeightsError> {
     let unfit = |reason: String| WeightsError::Fit { file: file.into(), reason };
     let record = module.into_record().into_bytes().map_err(|e| unfit(e.to_string()))?;
@@ -188,10 +203,13 @@ pub fn encode<M: Module>(module: M, file: &str) -> Result<Vec<u8>, WeightsError>
         .map_err(|e| unfit(e.to_string()))?;
     let mut parts: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
     for tensor in tensors {
-        let (name, _, shape, _, bytes) = tensor.into_parts().map_err(|e| unfit(e.to_string()))?;
+        let (name, dtype, shape, _, bytes) = tensor.into_parts().map_err(|e| unfit(e.to_string()))?;
+        if dtype != DType::F32 {
+            return Err(unfit(format!("{name} is of type {dtype:?}")));
+        }
         let values: Vec<f32> = bytes.as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect();
         if values.iter().any(|v| !v.is_finite()) {
-            return Err(unfit(format!("{name} has a value that is not a number")));
+            return Err(WeightsError::Diverged(name));
         }
         let le_bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
         if values.len() < BLOCK {
@@ -217,30 +235,37 @@ fn quantise(values: &[f32]) -> (Vec<i8>, Vec<f32>) {
     let mut scales = Vec::with_capacity(values.len().div_ceil(BLOCK));
     for block in values.chunks(BLOCK) {
         let scale = block.iter().fold(0f32, |max, v| max.max(v.abs())) / 127.0;
-        let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-        quantised.extend(block.iter().map(|v| (v * inverse).round() as i8));
+        // A block of zeros has scale 0; the quotient is then NaN, which becomes the integer 0.
+        quantised.extend(block.iter().map(|v| (v / scale).round() as i8));
         scales.push(scale);
     }
     (quantised, scales)
 }
 
-fn decode<M: Module>(module: M, bytes: &[u8]) -> Result<M, String> {
+fn decode<M: Module>(module: M, bytes: &[u8], block: usize) -> Result<M, String> {
     let file = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
     let floats = |view: &TensorView| -> Result<Vec<f32>, String> {
         if view.dtype() != Dtype::F32 {
-            return Err(format!("a tensor of type {:?}", view.dtype()));
+            return Err(format!("it holds a tensor of type {:?}", view.dtype()));
         }
         Ok(view.data().as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect())
     };
     let mut tensors = Vec::new();
-    for (name, view) in file.iter().filter(|(name, _)| !name.ends_with(SCALE)) {
-        let values = if view.dtype() == Dtype::I8 {
-            let scales = file.tensor(&format!("{name}{SCALE}")).map_err(|e| e.to_string())?;
-            let scales = floats(&scales)?;
-            if scales.len() != view.data().len().div_ceil(BLOCK) {
-                return Err(format!("{name} has {} scales", scales.len()));
+    for (name, view) in file.iter() {
+        if let Some(of) = name.strip_suffix(SCALE) {
+            match file.tensor(of) {
+                Ok(scaled) if scaled.dtype() == Dtype::I8 => continue,
+                _ => return Err(format!("{name} scales no tensor")),
             }
-            let blocks = view.data().chunks(BLOCK).zip(scales);
+        }
+        let values = if view.dtype() == Dtype::I8 {
+            let scales = file.tensor(&format!("{name}{SCALE}")).map_err(|_| format!("{name} has no scales"))?;
+            let scales = floats(&scales)?;
+            let expected = view.data().len().div_ceil(block);
+            if scales.len() != expected {
+                return Err(format!("{name} has {} scales instead of {expected}", scales.len()));
+            }
+            let blocks = view.data().chunks(block).zip(scales);
             blocks
                 .flat_map(|(block, scale)| block.iter().map(move |q| f32::from(q.cast_signed()) * scale))
                 .collect()

@@ -2,6 +2,17 @@
 
 pub mod unet;
 
+use serde::de::DeserializeOwned;
+
+/// A model's configuration as a file holds it: to be checked before a network is built from it.
+pub trait ModelConfig: DeserializeOwned {
+    /// Makes sure that a network can be built.
+    ///
+    /// # Errors
+    /// What would have to hold, and does not.
+    fn check(&self) -> Result<(), String>;
+}
+
 /// What a call of a network costs, counted from its configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {

@@ -12,7 +12,7 @@ use burn::{
     tensor::{Device, Tensor, activation::silu},
 };
 
-use super::Cost;
+use super::{Cost, ModelConfig};
 use crate::nn::{
     GroupNorm, GroupNormConfig, ResidualBlock, ResidualBlockConfig, SelfAttention,
     SelfAttentionConfig, conv1x1, conv3x3, sinusoidal_features, zero_conv3x3,
@@ -73,6 +73,33 @@ pub struct Unet {
 struct Level {
     blocks: Vec<ResidualBlock>,
     resample: Conv2d,
+}
+
+impl ModelConfig for UnetConfig {
+    fn check(&self) -> Result<(), String> {
+        let levels = self.channels.len();
+        let halvings = levels.clamp(1, 8) - 1;
+        let lowest = self.channels.last().copied().unwrap_or(0);
+        let fits = |c: &usize| (1..=4096).contains(c) && c.is_multiple_of(GroupNormConfig::new(*c).groups());
+        let rules = [
+            ((1..=8).contains(&levels), "channels must name 1 to 8 levels"),
+            (self.blocks.len() == levels, "blocks must have a number for each of channels"),
+            (self.blocks.iter().all(|&n| n <= 64), "blocks must be at most 64 a level"),
+            (self.channels.iter().all(fits), "channels must be 1 to 4096, and above 8 multiples of 8"),
+            (self.heads > 0 && lowest.is_multiple_of(self.heads), "heads must divide the last of channels"),
+            ((1..=1024).contains(&self.size), "size must be 1 to 1024"),
+            (self.size.is_multiple_of(1 << halvings), "size must halve evenly from level to level"),
+            ((1..=16).contains(&self.picture_channels), "picture_channels must be 1 to 16"),
+            ((4..=4096).contains(&self.noise_features), "noise_features must be 4 to 4096"),
+            (self.noise_features.is_multiple_of(2), "noise_features must be even"),
+            ((1..=4096).contains(&self.embedding), "embedding must be 1 to 4096"),
+            ((1..=4096).contains(&self.classes), "classes must be 1 to 4096"),
+        ];
+        match rules.iter().find(|(holds, _)| !holds) {
+            Some((_, rule)) => Err(format!("its configuration is not possible: {rule}")),
+            None => Ok(()),
+        }
+    }
 }
 
 impl UnetConfig {
@@ -176,5 +203,87 @@ impl Unet {
             h = run(&level.blocks, h);
         }
         self.head.forward(silu(self.norm.forward(h, None)))
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::tensor::TensorData;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_default_is_within_budget() {
+        let cost = UnetConfig::new().cost();
+        assert_eq!(UnetConfig::new().check(), Ok(()));
+        assert!(cost.parameters <= 1_500_000, "{} parameters", cost.parameters);
+        assert!(cost.mflop() <= 100.0, "{} MFLOP", cost.mflop());
+    }
+
+    #[test]
+    fn the_cost_counts_every_parameter() {
+        let config = UnetConfig::new();
+        assert_eq!(config.cost().parameters, config.init(&Device::flex()).num_params());
+    }
+
+    #[test]
+    fn the_cost_counts_every_multiplication() {
+        // One level, one block each way, one pixel: every weight of a matrix is used once; of a 3×3
+        // convolution too, as the cost does not count the border out.
+        let config = UnetConfig::new()
+            .with_size(1)
+            .with_channels(vec![8])
+            .with_blocks(vec![1])
+            .with_noise_features(4)
+            .with_embedding(4);
+        let convolutions = 9 * (8 + 8) + 4 * 9 * 64;
+        let attention = 8 * 24 + 8 * 8 + 2 * 8;
+        let embedding = 4 * 4 + 11 * 4 + 4 * 4 + 2 * 4 * 16;
+        assert_eq!(config.cost().macs, convolutions + attention + embedding);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// What `check` lets pass can be built and run, and its cost is counted right.
+        #[test]
+        fn a_configuration_is_refused_or_runs(
+            size in 0usize..20,
+            picture_channels in 0usize..4,
+            channels in prop::collection::vec(0usize..33, 0..4),
+            even in any::<bool>(),
+            blocks in prop::collection::vec(0usize..3, 0..4),
+            heads in 0usize..5,
+            noise_features in 0usize..12,
+            embedding in 0usize..9,
+            classes in 0usize..4,
+        ) {
+            // Half of the cases are the likelier to be possible.
+            let (channels, blocks, size) = if even {
+                let channels: Vec<usize> = channels.iter().map(|c| c / 8 * 8 + 8).collect();
+                (channels.clone(), channels.iter().map(|c| c % 3).collect(), size / 4 * 4)
+            } else {
+                (channels, blocks, size)
+            };
+            let config = UnetConfig {
+                size, picture_channels, channels, blocks, heads, noise_features, embedding, classes,
+            };
+            if config.check().is_ok() {
+                let device = Device::flex();
+                let unet = config.init(&device);
+                prop_assert_eq!(config.cost().parameters, unet.num_params());
+                let shape = [2, picture_channels, size, size];
+                let zeros = |dims: [usize; 2]| {
+                    Tensor::<2>::from_data(TensorData::zeros::<f32, _>(dims), &device)
+                };
+                let out = unet.forward(
+                    Tensor::ones(shape, &device),
+                    Tensor::ones([2], &device),
+                    zeros([2, classes + 1]),
+                );
+                prop_assert_eq!(out.dims(), shape);
+            }
+        }
     }
 }

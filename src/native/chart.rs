@@ -65,6 +65,7 @@ fn draw(pixels: &mut [u8], x_label: &str, series: &[Series]) -> Result<(), Strin
                 one.name.as_str(),
                 points
                     .filter(|(x, y)| x.is_finite() && y.is_finite() && *y > 0.0)
+                    .map(|(x, y)| (x, y.log10()))
                     .collect(),
             )
         })
@@ -74,7 +75,7 @@ fn draw(pixels: &mut [u8], x_label: &str, series: &[Series]) -> Result<(), Strin
         .flat_map(|(_, points)| points.iter().map(|p| p.0));
     let ys = shown
         .iter()
-        .flat_map(|(_, points)| points.iter().map(|p| p.1.log10()));
+        .flat_map(|(_, points)| points.iter().map(|p| p.1));
     let (x_range, y_range) = (span(xs, 0.0), span(ys, 0.05));
 
     let root = BitMapBackend::with_buffer(pixels, (WIDTH, HEIGHT)).into_drawing_area();
@@ -83,10 +84,8 @@ fn draw(pixels: &mut [u8], x_label: &str, series: &[Series]) -> Result<(), Strin
         .margin(24)
         .x_label_area_size(48)
         .y_label_area_size(76)
-        .build_cartesian_2d(
-            x_range,
-            (10f64.powf(y_range.start)..10f64.powf(y_range.end)).log_scale(),
-        )
+        // Logarithms on a linear axis: plotters' own log axis has no labels within a decade.
+        .build_cartesian_2d(x_range, y_range)
         .map_err(|e| failed(&e))?;
     chart
         .configure_mesh()
@@ -97,7 +96,7 @@ fn draw(pixels: &mut [u8], x_label: &str, series: &[Series]) -> Result<(), Strin
         .light_line_style(BLACK.mix(0.06))
         .bold_line_style(BLACK.mix(0.16))
         .x_label_formatter(&|x| format!("{}", (x * 1e6).round() / 1e6))
-        .y_label_formatter(&|y| format!("{}", (y * 1e6).round() / 1e6))
+        .y_label_formatter(&|y| significant(10f64.powf(*y)))
         .draw()
         .map_err(|e| failed(&e))?;
 
@@ -123,6 +122,12 @@ fn draw(pixels: &mut [u8], x_label: &str, series: &[Series]) -> Result<(), Strin
     }
     drop(chart);
     root.present().map_err(|e| failed(&e))
+}
+
+/// Three significant digits.
+fn significant(value: f64) -> String {
+    let decimals = (2 - value.log10().floor() as i32).clamp(0, 12) as usize;
+    format!("{value:.decimals$}")
 }
 
 /// The range of `values`, wider by the share `margin` on either side, and never empty.

@@ -1,6 +1,6 @@
 //! A training run → a quantised weights file and its line in the manifest.
 
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 
 use serde_json::json;
 use thiserror::Error;
@@ -65,7 +65,9 @@ pub fn unet(run: &Path, folder: &Path) -> Result<Entry, ExportError> {
     atomic::write(&folder.join(&entry.file), &bytes)?;
     let mut manifest = match sample::manifest(folder) {
         Ok(manifest) => manifest,
-        Err(SampleError::Missing(..)) => Manifest::default(),
+        Err(SampleError::File(error)) if error.kind() == ErrorKind::NotFound => Manifest::default(),
+        // Damaged, or another version's: only exporting again makes it good.
+        Err(SampleError::Weights(..)) => Manifest::default(),
         Err(other) => return Err(other.into()),
     };
     manifest.models.insert("unet".into(), entry.clone());

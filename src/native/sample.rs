@@ -1,8 +1,10 @@
 //! Many pictures, a batch at a time.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     rc::Rc,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use burn::{module::Module, tensor::Device};
@@ -12,9 +14,10 @@ use thiserror::Error;
 use crate::{
     denoiser::{Denoiser, Edm},
     generation::{Generation, GenerationError, Request, Settings, SettingsError},
-    image::to_pixel,
+    image::{DIGIT_SIZE, to_pixel},
     model::unet::{Unet, UnetConfig},
     native::{
+        atomic,
         data::Mnist,
         train::{Checkpoint, CheckpointError},
     },
@@ -40,18 +43,20 @@ pub enum SampleError {
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// A file of weights.
-    #[error("{path}: {error}; train and export the weights, or name their folder with --weights DIR", path = .0.display(), error = .1)]
-    Missing(PathBuf, std::io::Error),
+    #[error("{0}: train and export the weights, or name their folder with --weights DIR")]
+    File(io::Error),
+    /// Ctrl-C.
+    #[error("interrupted: no picture was kept")]
+    Interrupted,
 }
 
 /// The manifest of a folder of weights.
 ///
 /// # Errors
-/// [`SampleError::Missing`], [`SampleError::Weights`].
+/// [`SampleError::File`], [`SampleError::Weights`].
 pub fn manifest(folder: &Path) -> Result<Manifest, SampleError> {
-    let path = folder.join("manifest.json");
-    let json = std::fs::read_to_string(&path).map_err(|e| SampleError::Missing(path, e))?;
-    Manifest::parse(&json).map_err(|e| SampleError::Weights(folder.into(), e))
+    let json = atomic::read(&folder.join("manifest.json")).map_err(SampleError::File)?;
+    Manifest::parse(&String::from_utf8_lossy(&json)).map_err(|e| SampleError::Weights(folder.into(), e))
 }
 
 /// The exported U-Net of a folder of weights.
@@ -62,11 +67,15 @@ pub fn exported_unet(folder: &Path, device: &Device) -> Result<Edm, SampleError>
     let unfit = |e| SampleError::Weights(folder.into(), e);
     let manifest = manifest(folder)?;
     let entry = manifest.model("unet").map_err(unfit)?;
-    let path = folder.join(&entry.file);
-    let bytes = std::fs::read(&path).map_err(|e| SampleError::Missing(path, e))?;
+    let bytes = atomic::read(&folder.join(&entry.file)).map_err(SampleError::File)?;
     let config: UnetConfig = entry.config().map_err(unfit)?;
     let unet = entry.load(config.init(device), &bytes).map_err(unfit)?;
-    Ok(Edm::new(unet, config))
+    let denoiser = Edm::new(unet, config);
+    if denoiser.shape() != [1, DIGIT_SIZE, DIGIT_SIZE] {
+        let reason = format!("its pictures are not {DIGIT_SIZE}x{DIGIT_SIZE} pixels of one channel");
+        return Err(unfit(WeightsError::Fit { file: entry.file.clone(), reason }));
+    }
+    Ok(denoiser)
 }
 
 /// The averaged U-Net of a training run, before quantisation.
@@ -81,7 +90,7 @@ pub fn trained_unet(run: &Path, device: &Device) -> Result<(Unet, UnetConfig, Ch
 }
 
 /// Generates a picture for each request, each height × width × channels in [-1, 1], with a progress bar
-/// on a terminal.
+/// on a terminal. `interrupted` stops it between two steps.
 ///
 /// # Errors
 /// [`SampleError`].
@@ -90,6 +99,7 @@ pub fn sample(
     settings: &Settings,
     requests: &[Request],
     device: &Device,
+    interrupted: &AtomicBool,
 ) -> Result<Vec<Vec<f32>>, SampleError> {
     let denoiser = Rc::new(denoiser);
     let pixels: usize = denoiser.shape().iter().product();
@@ -98,7 +108,11 @@ pub fn sample(
     let mut pictures = Vec::with_capacity(requests.len());
     for batch in requests.chunks(BATCH) {
         let mut run = Generation::new(denoiser.clone(), settings, batch, device)?;
-        while pollster::block_on(run.next())?.is_some() {}
+        while pollster::block_on(run.next())?.is_some() {
+            if interrupted.load(Ordering::Relaxed) {
+                return Err(SampleError::Interrupted);
+            }
+        }
         pictures.extend(run.frame().x.chunks(pixels).map(<[f32]>::to_vec));
         bar.inc(batch.len() as u64);
     }

@@ -1,6 +1,6 @@
 //! The built site on this machine's loopback address.
 
-use std::{io, net::{Ipv4Addr, SocketAddr}, path::{Path, PathBuf}};
+use std::{io::{self, Write}, net::{Ipv4Addr, SocketAddr}, path::{Path, PathBuf}};
 
 use axum::Router;
 use thiserror::Error;
@@ -35,7 +35,7 @@ pub fn serve(site: &Path, port: u16) -> Result<(), ServeError> {
         let taken = |error| ServeError::Port(port, error);
         let listener = tokio::net::TcpListener::bind(address).await.map_err(taken)?;
         let address = listener.local_addr().map_err(taken)?;
-        println!("unnoise is at http://{address}/ (Ctrl-C stops it)");
+        writeln!(io::stdout(), "unnoise is at http://{address}/ (Ctrl-C stops it)").map_err(ServeError::Stopped)?;
         let router = Router::new().fallback_service(ServeDir::new(site));
         axum::serve(listener, router).await.map_err(ServeError::Stopped)
     })

@@ -31,12 +31,17 @@ pub struct GroupNorm {
 const EPSILON: f64 = 1e-5;
 
 impl GroupNormConfig {
+    /// How many groups there are; must divide `channels`.
+    pub fn groups(&self) -> usize {
+        (self.channels / self.group.max(1)).max(1)
+    }
+
     /// A norm with scale 1 and shift 0.
     pub fn init(&self, device: &Device) -> GroupNorm {
         GroupNorm {
             gamma: Initializer::Ones.init([self.channels], device),
             beta: Initializer::Zeros.init([self.channels], device),
-            groups: (self.channels / self.group).max(1),
+            groups: self.groups(),
         }
     }
 }

@@ -268,6 +268,7 @@ export function mount(section) {
 
   takeAddress();
   showSettings();
+  film.reset(settings.steps, $('x').width, $('x').height); // the page keeps its shape when the first run begins
   return { begin: start };
 }
 

@@ -1,6 +1,9 @@
 //! A training run on disk: one file, replaced as a whole, so that a run killed at any moment resumes.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+};
 
 use burn::{
     module::Module,
@@ -9,10 +12,10 @@ use burn::{
     tensor::Bytes,
 };
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::native::atomic;
+use crate::{model::ModelConfig, native::atomic};
 
 /// What a run has measured at the end of an epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,14 +63,14 @@ pub struct Identity {
 /// A checkpoint that cannot be written or read.
 #[derive(Debug, Error)]
 pub enum CheckpointError {
-    /// Reading or writing failed.
-    #[error("{path}: {error}", path = .0.display(), error = .1)]
-    Io(PathBuf, std::io::Error),
+    /// Reading or writing failed; the reason names the file.
+    #[error("{1}")]
+    Io(PathBuf, io::Error),
     /// Not a checkpoint, or cut short.
-    #[error("{path} is no checkpoint of this program ({reason}): delete it, or train without --resume", path = .0.display(), reason = .1)]
+    #[error("{path} is no checkpoint of this program ({reason}): delete it and train without --resume", path = .0.display(), reason = .1)]
     Format(PathBuf, String),
     /// Another model or other settings.
-    #[error("{path} belongs to a run with other settings ({what}): give the same ones, or train without --resume", path = .0.display(), what = .1)]
+    #[error("{path} belongs to a run with other settings ({what}): give the same ones, or begin another run elsewhere with --runs DIR", path = .0.display(), what = .1)]
     Other(PathBuf, String),
 }
 
@@ -127,10 +130,20 @@ impl Checkpoint {
     /// Reads the checkpoint of a run.
     ///
     /// # Errors
-    /// [`CheckpointError`]: no file, or not a checkpoint.
+    /// [`CheckpointError`]: no file (an [`Io`](CheckpointError::Io) of the kind `NotFound`), or not a
+    /// checkpoint.
     pub fn open(run: &Path) -> Result<Self, CheckpointError> {
         let file = path(run);
-        let bytes = std::fs::read(&file).map_err(|e| CheckpointError::Io(file.clone(), e))?;
+        let bytes = atomic::read(&file).map_err(|error| {
+            let error = match error.kind() {
+                ErrorKind::NotFound => io::Error::new(
+                    error.kind(),
+                    format!("there is no training run in {}: begin one with `unnoise train`", run.display()),
+                ),
+                _ => error,
+            };
+            CheckpointError::Io(file.clone(), error)
+        })?;
         let bad = |error: String| CheckpointError::Format(file.clone(), error);
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(e.to_string()))?;
         let metadata = header.metadata().clone().unwrap_or_default();
@@ -140,17 +153,19 @@ impl Checkpoint {
         Ok(Self { file, bytes, identity, progress })
     }
 
-    /// The configuration of the model named `model`.
+    /// The configuration of the model named `model`, checked.
     ///
     /// # Errors
-    /// [`CheckpointError`]: another model's checkpoint.
-    pub fn config<C: DeserializeOwned>(&self, model: &str) -> Result<C, CheckpointError> {
+    /// [`CheckpointError`]: another model's checkpoint, or one that cannot be built.
+    pub fn config<C: ModelConfig>(&self, model: &str) -> Result<C, CheckpointError> {
         if self.identity.model != model {
             let what = format!("it trains {}", self.identity.model);
             return Err(CheckpointError::Other(self.file.clone(), what));
         }
-        serde_json::from_value(self.identity.config.clone())
-            .map_err(|e| CheckpointError::Format(self.file.clone(), e.to_string()))
+        let bad = |reason: String| CheckpointError::Format(self.file.clone(), reason);
+        let config: C = serde_json::from_value(self.identity.config.clone()).map_err(|e| bad(e.to_string()))?;
+        config.check().map_err(bad)?;
+        Ok(config)
     }
 
     /// Fails unless the checkpoint is of this very run.
@@ -159,6 +174,10 @@ impl Checkpoint {
     /// [`CheckpointError::Other`], which names what differs.
     pub fn check(&self, identity: &Identity) -> Result<(), CheckpointError> {
         let other = |what: String| Err(CheckpointError::Other(self.file.clone(), what));
+        // Through the same text as the stored one: JSON may lose the last bit of a number.
+        let identity: Identity = serde_json::to_string(identity)
+            .and_then(|json| serde_json::from_str(&json))
+            .map_err(|e| CheckpointError::Format(self.file.clone(), e.to_string()))?;
         if self.identity.model != identity.model {
             return other(format!("it trains {}", self.identity.model));
         }

@@ -6,6 +6,7 @@ mod ema;
 pub mod unet;
 
 use std::{
+    io::Write,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
@@ -96,10 +97,10 @@ pub enum TrainError {
     #[error("the samples cannot be drawn: {0}")]
     Show(String),
     /// The loss is NaN or infinite.
-    #[error("the loss is not a number any more at step {0}: lower --learning-rate, then continue from the last checkpoint with --resume")]
+    #[error("the loss is not a number any more at step {0}: begin another run with a lower --learning-rate, elsewhere with --runs DIR")]
     Diverged(u64),
     /// A run is there already.
-    #[error("{path} holds a run already: continue it with --resume, or name another folder with --run DIR", path = .0.display())]
+    #[error("{path} holds a run already: continue it with --resume, or begin another elsewhere with --runs DIR", path = .0.display())]
     Exists(PathBuf),
     /// Ctrl-C.
     #[error("interrupted at step {0}; everything up to here is saved: continue with --resume")]
@@ -189,18 +190,19 @@ pub fn train<T: Task>(
                 learning_rate,
                 seconds: progress.seconds,
             });
-            save(&progress, &model, &average, &optimizer)?;
-            saved = Instant::now();
-            report(&run.folder, &progress.metrics)?;
+            // The checkpoint comes last: a run that is killed before it makes the pictures again.
+            report(&run.folder, &progress.metrics, &bar)?;
             let png = run.folder.join(format!("samples-{:04}.png", progress.step / epoch_steps));
             task.show(&average, &png)?;
+            save(&progress, &model, &average, &optimizer)?;
+            saved = Instant::now();
             clock = Instant::now();
         } else if saved.elapsed() >= run.checkpoint_every {
             save(&progress, &model, &average, &optimizer)?;
             saved = Instant::now();
             if bar.is_hidden() {
                 let rate = (progress.step * recipe.batch as u64) as f64 / progress.seconds;
-                println!("step {}/{steps}  loss {loss:.4}  {rate:.0} samples/s", progress.step);
+                say(&bar, &format!("step {}/{steps}  loss {loss:.4}  {rate:.0} samples/s", progress.step));
             }
         }
         if interrupted.load(Ordering::Relaxed) {
@@ -214,7 +216,7 @@ pub fn train<T: Task>(
 }
 
 /// metrics.csv and loss.png, made anew from all epochs, so that a resumed run leaves no gap.
-fn report(folder: &Path, metrics: &[EpochMetrics]) -> Result<(), TrainError> {
+fn report(folder: &Path, metrics: &[EpochMetrics], bar: &ProgressBar) -> Result<(), TrainError> {
     let mut csv = csv::Writer::from_writer(Vec::new());
     for row in metrics {
         csv.serialize(row).map_err(std::io::Error::from)?;
@@ -229,12 +231,18 @@ fn report(folder: &Path, metrics: &[EpochMetrics]) -> Result<(), TrainError> {
     let losses = [series("training", |m| m.train_loss), series("validation", |m| m.validation_loss)];
     chart::save(&folder.join("loss.png"), "epoch", &losses)?;
     if let Some(last) = metrics.last() {
-        println!(
-            "epoch {:>3}  training loss {:.4}  validation loss {:.4}  {:.0} s",
-            last.epoch, last.train_loss, last.validation_loss, last.seconds
-        );
+        let EpochMetrics { epoch, train_loss, validation_loss, seconds, .. } = last;
+        let losses = format!("training loss {train_loss:.4}  validation loss {validation_loss:.4}");
+        say(bar, &format!("epoch {epoch:>3}  {losses}  {seconds:.0} s"));
     }
     Ok(())
+}
+
+/// A line above the progress bar. Whether anyone reads it is no reason to stop training.
+fn say(bar: &ProgressBar, line: &str) {
+    bar.suspend(|| {
+        let _ = writeln!(std::io::stdout(), "{line}");
+    });
 }
 
 fn progress_bar(steps: u64, done: u64, batch: usize) -> ProgressBar {

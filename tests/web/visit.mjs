@@ -1,0 +1,120 @@
+// One visit of the page, in a profile of its own, with what a test asks of it.
+
+const PATIENCE = 60_000;
+
+/** A browser says this of every answer that is no success; the page's own sentence is what counts. */
+const EXPECTED = /^Failed to load resource|NetworkError|Cross-Origin Request Blocked/;
+
+export class Visit {
+  /** Whatever should never be seen on this page: script errors, complaints in the console, requests to elsewhere. */
+  complaints = [];
+
+  /** `query` and `hash` of the address, without their '?' and '#'. */
+  static async open(browser, server, { query = '', hash = '', width = 1024, height = 800, calm = false } = {}) {
+    const visit = new Visit();
+    visit.context = await browser.createBrowserContext();
+    const page = (visit.page = await visit.context.newPage());
+    page.setDefaultTimeout(PATIENCE);
+    await page.setViewport({ width, height });
+    if (calm) await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }]);
+    page.on('pageerror', (error) => visit.complaints.push(`uncaught: ${error.message}`));
+    page.on('console', (message) => {
+      if (message.type() === 'error' && !EXPECTED.test(message.text())) visit.complaints.push(`console: ${message.text()}`);
+    });
+    page.on('request', (request) => {
+      const url = request.url();
+      if (!url.startsWith(server.url) && !/^(blob|data):/.test(url)) visit.complaints.push(`asked for ${url}`);
+    });
+    await page.goto(`${server.url}${query && `?${query}`}${hash && `#${hash}`}`);
+    return visit;
+  }
+
+  async close() {
+    await this.context.close();
+  }
+
+  /** Waits for the player: 'playing', 'seeking', 'paused' or 'done'. */
+  async state(state) {
+    await this.page.waitForSelector(`#player[data-state=${state}]`).catch(async (error) => {
+      throw new Error(`the player is not ${state}; the page says "${await this.text('status')}" and "${await this.alert()}"`, { cause: error });
+    });
+  }
+
+  /** Waits until the page shows a step. */
+  step(step) {
+    return this.page.waitForFunction((step) => document.getElementById('step-now').textContent === String(step), {}, step);
+  }
+
+  text(id) {
+    return this.page.$eval(`#${id}`, (element) => element.textContent.trim());
+  }
+
+  click(id) {
+    return this.page.click(`#${id}`);
+  }
+
+  press(key) {
+    return this.page.keyboard.press(key);
+  }
+
+  alert() {
+    return this.page.$eval('#alert', (element) => (element.classList.contains('shown') ? element.querySelector('p').textContent : ''));
+  }
+
+  /** Waits for a sentence in the alert, and returns it. */
+  async sentence() {
+    await this.page.waitForSelector('#alert.shown');
+    return this.alert();
+  }
+
+  /** The grey values of a canvas. */
+  pixels(id) {
+    return this.page.$eval(`#${id}`, (canvas) => {
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      return Array.from({ length: data.length / 4 }, (_, i) => data[4 * i]);
+    });
+  }
+
+  /** What the scrub bar's handle does. */
+  scrub(step) {
+    return this.page.$eval('#scrub', (input, step) => {
+      input.value = step;
+      input.dispatchEvent(new Event('input', { bubbles: true }));
+    }, step);
+  }
+
+  /** All frames of a run through the library: `{ step, sigma, nfe, x, denoised }`. */
+  frames(settings) {
+    return this.page.evaluate(async (settings) => {
+      const frames = [];
+      for await (const { x, denoised, ...rest } of window.unnoise.generate(settings)) {
+        frames.push({ ...rest, x: [...x], denoised: denoised && [...denoised] });
+      }
+      return frames;
+    }, settings);
+  }
+
+  /** The message of the error that a script in the page throws, or null. */
+  failure(script) {
+    return this.page.evaluate(`(async () => { ${script} })().then(() => null, (error) => error.message)`);
+  }
+
+  /** Grey values of a digit in a PNG file, read by the browser, without the file's margin. */
+  png(bytes) {
+    return this.page.evaluate(async (base64) => {
+      const blob = new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], { type: 'image/png' });
+      const bitmap = await createImageBitmap(blob);
+      const { width, height } = document.getElementById('x');
+      const context = new OffscreenCanvas(width, height).getContext('2d');
+      context.drawImage(bitmap, (width - bitmap.width) / 2, (height - bitmap.height) / 2);
+      const { data } = context.getImageData(0, 0, width, height);
+      return Array.from({ length: data.length / 4 }, (_, i) => data[4 * i]);
+    }, bytes.toString('base64'));
+  }
+}
+
+/** The largest difference between two lists of numbers. */
+export function difference(a, b) {
+  if (a.length !== b.length) throw new Error(`${a.length} values beside ${b.length}`);
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
+}
