@@ -189,11 +189,15 @@ need_site_tools() {
   need_crates
   need_wasm_target
   need_wasm_bindgen
-  need_node
 }
 
-need_browsers() {
+need_bench_tools() {
+  need_node
   need_chromium
+}
+
+need_test_tools() {
+  need_bench_tools
   need_firefox
 }
 
@@ -205,22 +209,13 @@ wasm() {
     "${wasm_cargo[@]}" "$1" "${wasm_build_std[@]}" --target "$WASM" "${@:2}"
 }
 
-# The flags that let wasm-opt read what the compiler wrote; with --all-features it writes what browsers refuse.
-readonly WASM_FEATURES=(--enable-bulk-memory --enable-bulk-memory-opt --enable-simd --enable-nontrapping-float-to-int
-  --enable-sign-ext --enable-mutable-globals --enable-reference-types --enable-multivalue)
-
-# bundle NAME FEATURE LEVEL: one wasm module and its JavaScript, kept until one of its makers changes.
+# bundle NAME FEATURE: one wasm module and its JavaScript. No wasm-opt: measured, it makes the download larger, and the
+# network no faster.
 bundle() {
-  local name=$1 feature=$2 level=$3
-  local built=$CARGO_TARGET_DIR/$WASM/wasm-$name/unnoise.wasm out=$CARGO_TARGET_DIR/site/$name recipe
+  local name=$1 feature=$2
   wasm build --profile "wasm-$name" --lib --no-default-features --features "web,$feature"
-  recipe="$(cksum <"$built") $("$TOOLS/bin/wasm-bindgen" --version) $level $(grep '"binaryen"' "$WEB/package.json")"
-  [[ -f $out/recipe && $(<"$out/recipe") == "$recipe" ]] && return
-  rm -rf "$out"
-  "$TOOLS/bin/wasm-bindgen" --target web --no-typescript --out-name unnoise --out-dir "$out" "$built"
-  "$WEB/node_modules/.bin/wasm-opt" "$level" "${WASM_FEATURES[@]}" "$out/unnoise_bg.wasm" -o "$out/optimised.wasm"
-  mv "$out/optimised.wasm" "$out/unnoise_bg.wasm"
-  echo "$recipe" >"$out/recipe"
+  "$TOOLS/bin/wasm-bindgen" --target web --no-typescript --remove-name-section --remove-producers-section \
+    --out-name unnoise --out-dir "$CARGO_TARGET_DIR/site/$name" "$CARGO_TARGET_DIR/$WASM/wasm-$name/unnoise.wasm"
 }
 
 assemble() {
@@ -239,8 +234,8 @@ assemble() {
 }
 
 build_site() {
-  stage "the CPU bundle" bundle cpu flex -O3
-  stage "the WebGPU bundle" bundle gpu webgpu -Os
+  stage "the CPU bundle" bundle cpu flex
+  stage "the WebGPU bundle" bundle gpu webgpu
   stage "dist/" assemble
 }
 
@@ -320,7 +315,7 @@ test_browsers() {
 
 run_tests() {
   stage "what the build needs" need_site_tools
-  stage "browsers" need_browsers
+  stage "what the tests need" need_test_tools
   stage "format" cargo fmt --check
   stage "lints" lint
   stage "documentation" document
@@ -361,7 +356,7 @@ main() {
       ;;
     bench)
       stage "what the build needs" need_site_tools
-      stage "Chromium" need_chromium
+      stage "what the measurement needs" need_bench_tools
       build_site
       node "$WEB/bench.mjs" --site dist
       ;;

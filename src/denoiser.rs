@@ -15,7 +15,9 @@ pub struct Cond {
 impl Cond {
     /// The null condition for `n` pictures.
     pub fn null(n: usize) -> Self {
-        Self { digits: vec![None; n] }
+        Self {
+            digits: vec![None; n],
+        }
     }
 
     /// One-hot rows [n, classes + 1]; the null digit is the last class.
@@ -124,7 +126,11 @@ impl Denoiser for Edm {
     }
 
     fn shape(&self) -> [usize; 3] {
-        [self.config.picture_channels, self.config.size, self.config.size]
+        [
+            self.config.picture_channels,
+            self.config.size,
+            self.config.size,
+        ]
     }
 
     fn sigma_range(&self) -> (f64, f64) {
@@ -151,8 +157,15 @@ impl<D: Denoiser> Denoiser for Guidance<D> {
     fn denoise(&self, x: Tensor<4>, sigma: &[f64], cond: &Cond) -> Tensor<4> {
         let n = sigma.len();
         let both = Tensor::cat(vec![x.clone(), x], 0);
-        let digits = cond.digits.iter().copied().chain(std::iter::repeat_n(None, n)).collect();
-        let denoised = self.inner.denoise(both, &[sigma, sigma].concat(), &Cond { digits });
+        let digits = cond
+            .digits
+            .iter()
+            .copied()
+            .chain(std::iter::repeat_n(None, n))
+            .collect();
+        let denoised = self
+            .inner
+            .denoise(both, &[sigma, sigma].concat(), &Cond { digits });
         let (cond, uncond) = (denoised.clone().narrow(0, 0, n), denoised.narrow(0, n, n));
         uncond.clone() + (cond - uncond) * self.guidance
     }

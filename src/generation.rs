@@ -40,7 +40,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { steps: 20, sampler: SamplerKind::Dpmpp2m, schedule: None, guidance: 1.5, eta: 0.0 }
+        Self {
+            steps: 20,
+            sampler: SamplerKind::Dpmpp2m,
+            schedule: None,
+            guidance: 1.5,
+            eta: 0.0,
+        }
     }
 }
 
@@ -80,7 +86,9 @@ pub enum GenerationError {
     #[error("the device stopped computing: {0}")]
     Device(String),
     /// The network's answer has NaN or infinite values.
-    #[error("the network's answer at step {step} is not a number: the weights or the device are faulty")]
+    #[error(
+        "the network's answer at step {step} is not a number: the weights or the device are faulty"
+    )]
     NotFinite {
         /// The step that failed.
         step: usize,
@@ -106,7 +114,9 @@ impl Settings {
     /// The σ table of a run: steps + 1 decreasing values, ending in 0.
     pub fn sigmas(&self, denoiser: &impl Denoiser) -> Vec<f64> {
         let (sigma_min, sigma_max) = denoiser.sigma_range();
-        self.schedule.unwrap_or(self.sampler.schedule()).sigmas(self.steps, sigma_min, sigma_max)
+        self.schedule
+            .unwrap_or(self.sampler.schedule())
+            .sigmas(self.steps, sigma_min, sigma_max)
     }
 
     /// Network calls of a finished run, guidance included.
@@ -194,13 +204,19 @@ impl<D: Denoiser> Generation<D> {
             device: device.clone(),
             sampler: settings.sampler.build(settings.eta),
             sigmas,
-            cond: Cond { digits: requests.iter().map(|r| r.digit).collect() },
+            cond: Cond {
+                digits: requests.iter().map(|r| r.digit).collect(),
+            },
             seeds: requests.iter().map(|r| r.seed).collect(),
             x: Vec::new(),
             history: Vec::new(),
             nfe: 0,
         };
-        run.x = run.noise(0).into_iter().map(|v| v * run.sigmas[0]).collect();
+        run.x = run
+            .noise(0)
+            .into_iter()
+            .map(|v| v * run.sigmas[0])
+            .collect();
         Ok(run)
     }
 
@@ -227,8 +243,13 @@ impl<D: Denoiser> Generation<D> {
     /// [`GenerationError`].
     pub async fn next(&mut self) -> Result<Option<Frame>, GenerationError> {
         let i = self.history.len();
-        let Some(&to) = self.sigmas.get(i + 1) else { return Ok(None) };
-        let interval = Interval { from: self.sigmas[i], to };
+        let Some(&to) = self.sigmas.get(i + 1) else {
+            return Ok(None);
+        };
+        let interval = Interval {
+            from: self.sigmas[i],
+            to,
+        };
         let mut calls = vec![self.evaluate(self.x.clone(), interval.from).await?];
         self.x = loop {
             let noise = || self.noise(i as u64 + 1);
@@ -245,7 +266,10 @@ impl<D: Denoiser> Generation<D> {
     /// Gaussian noise for all pictures, each from its own seed.
     fn noise(&self, stream: u64) -> Vec<f64> {
         let len = self.denoiser.get().shape().iter().product();
-        self.seeds.iter().flat_map(|&seed| rng::gaussian(seed, stream, len)).collect()
+        self.seeds
+            .iter()
+            .flat_map(|&seed| rng::gaussian(seed, stream, len))
+            .collect()
     }
 
     async fn evaluate(&self, x: Vec<f64>, sigma: f64) -> Result<Evaluation, GenerationError> {
@@ -261,9 +285,15 @@ impl<D: Denoiser> Generation<D> {
             .into_data_async()
             .await
             .map_err(|error| GenerationError::Device(error.to_string()))?;
-        let denoised: Vec<f64> = denoised.convert::<f32>().iter::<f32>().map(f64::from).collect();
+        let denoised: Vec<f64> = denoised
+            .convert::<f32>()
+            .iter::<f32>()
+            .map(f64::from)
+            .collect();
         if denoised.iter().any(|v| !v.is_finite()) {
-            return Err(GenerationError::NotFinite { step: self.history.len() + 1 });
+            return Err(GenerationError::NotFinite {
+                step: self.history.len() + 1,
+            });
         }
         Ok(Evaluation { x, sigma, denoised })
     }

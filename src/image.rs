@@ -38,7 +38,13 @@ mod tests {
     #[test]
     fn pixels_and_orders_convert() {
         assert!((0..=255).all(|p| to_pixel(from_pixel(p)) == p));
-        assert_eq!(interleave(&[1.0, 2.0, 3.0, 4.0], 2, 2), [1.0, 3.0, 2.0, 4.0]);
-        assert_eq!([to_pixel(-9.0), to_pixel(9.0), to_pixel(f32::NAN)], [0, 255, 0]);
+        assert_eq!(
+            interleave(&[1.0, 2.0, 3.0, 4.0], 2, 2),
+            [1.0, 3.0, 2.0, 4.0]
+        );
+        assert_eq!(
+            [to_pixel(-9.0), to_pixel(9.0), to_pixel(f32::NAN)],
+            [0, 255, 0]
+        );
     }
 }

@@ -253,7 +253,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "unnoise: {error}");
-            ExitCode::from(if interrupted.load(Ordering::Relaxed) { INTERRUPTED } else { 1 })
+            ExitCode::from(if interrupted.load(Ordering::Relaxed) {
+                INTERRUPTED
+            } else {
+                1
+            })
         }
     }
 }
@@ -262,7 +266,11 @@ fn run(command: Command, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
     match command {
         Command::Data { from, data } => fetch(&data.folder, from.as_deref()),
         Command::Train(options) => train(&options, interrupted),
-        Command::Export { models, runs, weights } => export(&models, &runs.folder, &weights.folder),
+        Command::Export {
+            models,
+            runs,
+            weights,
+        } => export(&models, &runs.folder, &weights.folder),
         Command::Sample(options) => generate(&options, interrupted),
         Command::Eval(options) => evaluate(&options, interrupted),
         Command::Serve { port, site } => Ok(serve::serve(&site, port)?),
@@ -272,7 +280,10 @@ fn run(command: Command, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
 fn fetch(folder: &Path, from: Option<&Path>) -> Result<(), Failure> {
     // Nothing needs saving: each file is written in one piece.
     ctrlc::set_handler(|| {
-        let _ = writeln!(std::io::stderr(), "\nunnoise: interrupted: run `unnoise data` again, it keeps what it has");
+        let _ = writeln!(
+            std::io::stderr(),
+            "\nunnoise: interrupted: run `unnoise data` again, it keeps what it has"
+        );
         std::process::exit(INTERRUPTED.into());
     })?;
     // A line that nobody reads is no reason to stop.
@@ -303,7 +314,11 @@ fn catch_interrupts(interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
 
 fn train(options: &Train, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
     if !(options.learning_rate > 0.0 && options.learning_rate <= 1.0) {
-        return Err(format!("--learning-rate must be above 0 and at most 1, not {}", options.learning_rate).into());
+        return Err(format!(
+            "--learning-rate must be above 0 and at most 1, not {}",
+            options.learning_rate
+        )
+        .into());
     }
     let recipe = Recipe {
         epochs: options.epochs,
@@ -323,17 +338,35 @@ fn train(options: &Train, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> 
         Model::Unet => {
             let config = UnetConfig::new();
             let cost = config.cost();
-            say!("unet: {} parameters, {:.1} MFLOP a call", cost.parameters, cost.mflop())?;
+            say!(
+                "unet: {} parameters, {:.1} MFLOP a call",
+                cost.parameters,
+                cost.mflop()
+            )?;
             let task = UnetTask::new(config, &options.data.folder, recipe.seed)?;
-            train::train(&task, &recipe, &run, &options.device.kind.open()?, interrupted)?;
+            train::train(
+                &task,
+                &recipe,
+                &run,
+                &options.device.kind.open()?,
+                interrupted,
+            )?;
         }
     }
-    say!("trained: see {}, then run `unnoise export {}`", run.folder.display(), options.model.name())?;
+    say!(
+        "trained: see {}, then run `unnoise export {}`",
+        run.folder.display(),
+        options.model.name()
+    )?;
     Ok(())
 }
 
 fn export(models: &[Model], runs: &Path, weights: &Path) -> Result<(), Failure> {
-    let models = if models.is_empty() { Model::value_variants() } else { models };
+    let models = if models.is_empty() {
+        Model::value_variants()
+    } else {
+        models
+    };
     for model in models {
         let entry = match model {
             Model::Unet => export::unet(&runs.join(model.name()), weights)?,
@@ -365,16 +398,25 @@ fn generate(options: &Sample, interrupted: &Arc<AtomicBool>) -> Result<(), Failu
     if let Some(count) = options.balanced {
         let requests = sample::balanced(count as usize, seed);
         let pictures = sample::sample(unet, &settings, &requests, &device, interrupted)?;
-        sample::as_mnist(&pictures, &requests)
-            .write(&options.out.join(SAMPLE_IMAGES), &options.out.join(SAMPLE_LABELS))?;
+        sample::as_mnist(&pictures, &requests).write(
+            &options.out.join(SAMPLE_IMAGES),
+            &options.out.join(SAMPLE_LABELS),
+        )?;
         return Ok(());
     }
-    let requests: Vec<Request> =
-        (0..u64::from(options.count)).map(|i| Request { digit: options.digit, seed: seed.wrapping_add(i) }).collect();
+    let requests: Vec<Request> = (0..u64::from(options.count))
+        .map(|i| Request {
+            digit: options.digit,
+            seed: seed.wrapping_add(i),
+        })
+        .collect();
     let pictures = sample::sample(unet, &settings, &requests, &device, interrupted)?;
     let columns = (pictures.len() as f64).sqrt().ceil() as usize;
     let size = unnoise::image::DIGIT_SIZE;
-    picture::save_png(&options.out, &picture::grid(&pictures, size, size, 1, columns, 2)?)?;
+    picture::save_png(
+        &options.out,
+        &picture::grid(&pictures, size, size, 1, columns, 2)?,
+    )?;
     Ok(())
 }
 
@@ -383,7 +425,10 @@ const SAMPLE_LABELS: &str = "samples-labels-idx1-ubyte";
 
 /// What `eval` measures unless told otherwise: 20 network calls a picture.
 fn eval_settings() -> Settings {
-    Settings { steps: 10, ..Settings::default() }
+    Settings {
+        steps: 10,
+        ..Settings::default()
+    }
 }
 
 fn evaluate(options: &Eval, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
@@ -400,7 +445,10 @@ fn evaluate(options: &Eval, interrupted: &Arc<AtomicBool>) -> Result<(), Failure
         interrupted,
     )
     .map_err(|error| match error {
-        TrainError::Interrupted(_) => "interrupted: run the same command again, the judge's training goes on where it was".into(),
+        TrainError::Interrupted(_) => {
+            "interrupted: run the same command again, the judge's training goes on where it was"
+                .into()
+        }
         other => Failure::from(other),
     })?;
     let judge = |samples: &Mnist| evaluation::evaluate(samples, &train_set, &test_set, &classifier);
@@ -414,7 +462,10 @@ fn evaluate(options: &Eval, interrupted: &Arc<AtomicBool>) -> Result<(), Failure
 
     let settings = options.generate.settings(eval_settings());
     settings.check()?;
-    let requests = sample::balanced(if options.quick { 1_000 } else { 10_000 }, options.generate.seed);
+    let requests = sample::balanced(
+        if options.quick { 1_000 } else { 10_000 },
+        options.generate.seed,
+    );
     let measure = |title: &str, unet: Edm, device: &Device| -> Result<Report, Failure> {
         say!(
             "\n{title}: {} steps of {}, guidance {}, {} network calls a picture",
@@ -431,7 +482,11 @@ fn evaluate(options: &Eval, interrupted: &Arc<AtomicBool>) -> Result<(), Failure
     let mut figures = json!({ "settings": settings, "networkCalls": settings.calls() });
     if options.before {
         let (unet, config, _) = sample::trained_unet(&options.runs.folder.join("unet"), &device)?;
-        figures["beforeQuantisation"] = json!(measure("before quantisation", Edm::new(unet, config), &device)?);
+        figures["beforeQuantisation"] = json!(measure(
+            "before quantisation",
+            Edm::new(unet, config),
+            &device
+        )?);
     }
     let exported = sample::exported_unet(&options.weights.folder, &device)?;
     figures["afterQuantisation"] = json!(measure("as exported", exported, &device)?);

@@ -36,7 +36,9 @@ pub enum WeightsError {
     #[error("manifest.json cannot be read ({0}): export the weights again with `unnoise export`")]
     Manifest(String),
     /// A manifest of another version of this crate.
-    #[error("manifest.json has version {0}, this program reads version {VERSION}: export the weights again with `unnoise export`, or reload the page")]
+    #[error(
+        "manifest.json has version {0}, this program reads version {VERSION}: export the weights again with `unnoise export`, or reload the page"
+    )]
     Version(u32),
     /// A model that was not exported.
     #[error("manifest.json has no model \"{0}\": run `unnoise train {0}` and `unnoise export {0}`")]
@@ -55,7 +57,9 @@ pub enum WeightsError {
     #[error("{0} was altered: its SHA-256 sum is not the one in manifest.json; load it again")]
     Hash(String),
     /// Not a weights file, or not of this model.
-    #[error("{file} does not fit its model ({reason}): export the weights again with `unnoise export`")]
+    #[error(
+        "{file} does not fit its model ({reason}): export the weights again with `unnoise export`"
+    )]
     Fit {
         /// The weights file.
         file: String,
@@ -63,7 +67,9 @@ pub enum WeightsError {
         reason: String,
     },
     /// Weights that are not worth a file.
-    #[error("the weights cannot be exported: {0} holds a value that is not a number, so the training has failed; train again with a lower --learning-rate")]
+    #[error(
+        "the weights cannot be exported: {0} holds a value that is not a number, so the training has failed; train again with a lower --learning-rate"
+    )]
     Diverged(String),
 }
 
@@ -78,7 +84,10 @@ pub struct Quantisation {
 
 impl Default for Quantisation {
     fn default() -> Self {
-        Self { scheme: SCHEME.into(), block: BLOCK }
+        Self {
+            scheme: SCHEME.into(),
+            block: BLOCK,
+        }
     }
 }
 
@@ -117,7 +126,10 @@ pub struct Manifest {
 
 impl Default for Manifest {
     fn default() -> Self {
-        Self { version: VERSION, models: BTreeMap::new() }
+        Self {
+            version: VERSION,
+            models: BTreeMap::new(),
+        }
     }
 }
 
@@ -145,13 +157,18 @@ impl Manifest {
     /// # Errors
     /// [`WeightsError::NoModel`].
     pub fn model(&self, name: &str) -> Result<&Entry, WeightsError> {
-        self.models.get(name).ok_or_else(|| WeightsError::NoModel(name.into()))
+        self.models
+            .get(name)
+            .ok_or_else(|| WeightsError::NoModel(name.into()))
     }
 }
 
 impl Entry {
     fn unfit(&self, reason: impl ToString) -> WeightsError {
-        WeightsError::Fit { file: self.file.clone(), reason: reason.to_string() }
+        WeightsError::Fit {
+            file: self.file.clone(),
+            reason: reason.to_string(),
+        }
     }
 
     /// The model's configuration, checked.
@@ -159,7 +176,8 @@ impl Entry {
     /// # Errors
     /// [`WeightsError::Fit`].
     pub fn config<C: ModelConfig>(&self) -> Result<C, WeightsError> {
-        let config: C = serde_json::from_value(self.config.clone()).map_err(|error| self.unfit(error))?;
+        let config: C =
+            serde_json::from_value(self.config.clone()).map_err(|error| self.unfit(error))?;
         config.check().map_err(|reason| self.unfit(reason))?;
         Ok(config)
     }
@@ -171,7 +189,11 @@ impl Entry {
     pub fn load<M: Module>(&self, module: M, bytes: &[u8]) -> Result<M, WeightsError> {
         let actual = bytes.len() as u64;
         if actual != self.bytes {
-            return Err(WeightsError::Size { file: self.file.clone(), expected: self.bytes, actual });
+            return Err(WeightsError::Size {
+                file: self.file.clone(),
+                expected: self.bytes,
+                actual,
+            });
         }
         if sha256(bytes) != self.sha256 {
             return Err(WeightsError::Hash(self.file.clone()));
@@ -188,7 +210,10 @@ impl Entry {
 
 /// The SHA-256 sum in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// A module's weights as a quantised file.
@@ -196,18 +221,30 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// # Errors
 /// [`WeightsError::Diverged`]: a weight is not a finite number.
 pub fn encode<M: Module>(module: M, file: &str) -> Result<Vec<u8>, WeightsError> {
-    let unfit = |reason: String| WeightsError::Fit { file: file.into(), reason };
-    let record = module.into_record().into_bytes().map_err(|e| unfit(e.to_string()))?;
+    let unfit = |reason: String| WeightsError::Fit {
+        file: file.into(),
+        reason,
+    };
+    let record = module
+        .into_record()
+        .into_bytes()
+        .map_err(|e| unfit(e.to_string()))?;
     let tensors = Reader::from_bytes(record)
         .and_then(Reader::into_tensors)
         .map_err(|e| unfit(e.to_string()))?;
     let mut parts: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
     for tensor in tensors {
-        let (name, dtype, shape, _, bytes) = tensor.into_parts().map_err(|e| unfit(e.to_string()))?;
+        let (name, dtype, shape, _, bytes) =
+            tensor.into_parts().map_err(|e| unfit(e.to_string()))?;
         if dtype != DType::F32 {
             return Err(unfit(format!("{name} is of type {dtype:?}")));
         }
-        let values: Vec<f32> = bytes.as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect();
+        let values: Vec<f32> = bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&four| f32::from_le_bytes(four))
+            .collect();
         if values.iter().any(|v| !v.is_finite()) {
             return Err(WeightsError::Diverged(name));
         }
@@ -217,13 +254,20 @@ pub fn encode<M: Module>(module: M, file: &str) -> Result<Vec<u8>, WeightsError>
         } else {
             let (quantised, scales) = quantise(&values);
             let bytes = quantised.iter().map(|q| q.cast_unsigned()).collect();
-            parts.push((format!("{name}{SCALE}"), Dtype::F32, vec![scales.len()], le_bytes(&scales)));
+            parts.push((
+                format!("{name}{SCALE}"),
+                Dtype::F32,
+                vec![scales.len()],
+                le_bytes(&scales),
+            ));
             parts.push((name, Dtype::I8, shape.to_vec(), bytes));
         }
     }
     let views = parts
         .iter()
-        .map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?)))
+        .map(|(name, dtype, shape, bytes)| {
+            Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?))
+        })
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|e| unfit(e.to_string()))?;
     safetensors::serialize(views, None).map_err(|e| unfit(e.to_string()))
@@ -248,7 +292,13 @@ fn decode<M: Module>(module: M, bytes: &[u8], block: usize) -> Result<M, String>
         if view.dtype() != Dtype::F32 {
             return Err(format!("it holds a tensor of type {:?}", view.dtype()));
         }
-        Ok(view.data().as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect())
+        Ok(view
+            .data()
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&four| f32::from_le_bytes(four))
+            .collect())
     };
     let mut tensors = Vec::new();
     for (name, view) in file.iter() {
@@ -259,15 +309,24 @@ fn decode<M: Module>(module: M, bytes: &[u8], block: usize) -> Result<M, String>
             }
         }
         let values = if view.dtype() == Dtype::I8 {
-            let scales = file.tensor(&format!("{name}{SCALE}")).map_err(|_| format!("{name} has no scales"))?;
+            let scales = file
+                .tensor(&format!("{name}{SCALE}"))
+                .map_err(|_| format!("{name} has no scales"))?;
             let scales = floats(&scales)?;
             let expected = view.data().len().div_ceil(block);
             if scales.len() != expected {
-                return Err(format!("{name} has {} scales instead of {expected}", scales.len()));
+                return Err(format!(
+                    "{name} has {} scales instead of {expected}",
+                    scales.len()
+                ));
             }
             let blocks = view.data().chunks(block).zip(scales);
             blocks
-                .flat_map(|(block, scale)| block.iter().map(move |q| f32::from(q.cast_signed()) * scale))
+                .flat_map(|(block, scale)| {
+                    block
+                        .iter()
+                        .map(move |q| f32::from(q.cast_signed()) * scale)
+                })
                 .collect()
         } else {
             floats(&view)?
@@ -277,9 +336,17 @@ fn decode<M: Module>(module: M, bytes: &[u8], block: usize) -> Result<M, String>
         }
         let shape = Shape::from(view.shape().to_vec());
         let values = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        tensors.push(Tensor::new(name.to_string(), DType::F32, shape, None, Bytes::from_bytes_vec(values)));
+        tensors.push(Tensor::new(
+            name.to_string(),
+            DType::F32,
+            shape,
+            None,
+            Bytes::from_bytes_vec(values),
+        ));
     }
-    let record = Writer::new(tensors).into_bytes().map_err(|e| e.to_string())?;
+    let record = Writer::new(tensors)
+        .into_bytes()
+        .map_err(|e| e.to_string())?;
     let record = ModuleRecord::from_bytes(record).map_err(|e| e.to_string())?;
     module.try_load_record(record).map_err(|e| e.to_string())
 }

@@ -26,11 +26,22 @@ use unnoise::{
 const ORDER: f32 = 1e-4;
 
 fn settings(sampler: SamplerKind) -> Settings {
-    Settings { steps: 6, sampler, guidance: 2.0, eta: 0.5, ..Settings::default() }
+    Settings {
+        steps: 6,
+        sampler,
+        guidance: 2.0,
+        eta: 0.5,
+        ..Settings::default()
+    }
 }
 
 /// All frames of a run, the first included.
-fn frames<D: Denoiser>(denoiser: D, settings: &Settings, requests: &[Request], device: &Device) -> Vec<Frame> {
+fn frames<D: Denoiser>(
+    denoiser: D,
+    settings: &Settings,
+    requests: &[Request],
+    device: &Device,
+) -> Vec<Frame> {
     let mut run = Generation::new(denoiser, settings, requests, device).unwrap();
     let mut frames = vec![run.frame()];
     while let Some(frame) = pollster::block_on(run.next()).unwrap() {
@@ -41,12 +52,18 @@ fn frames<D: Denoiser>(denoiser: D, settings: &Settings, requests: &[Request], d
 }
 
 fn digit(digit: u8, seed: u64) -> Request {
-    Request { digit: Some(digit), seed }
+    Request {
+        digit: Some(digit),
+        seed,
+    }
 }
 
 fn furthest(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max)
 }
 
 /// Passes calls on and counts the pictures in them.
@@ -74,7 +91,14 @@ impl Denoiser for Counted {
 fn the_same_seed_gives_the_same_frames_to_the_bit() {
     let device = Device::flex();
     for sampler in SamplerKind::ALL {
-        let run = |seed| frames(edm(&tiny(), 1, &device), &settings(sampler), &[digit(3, seed)], &device);
+        let run = |seed| {
+            frames(
+                edm(&tiny(), 1, &device),
+                &settings(sampler),
+                &[digit(3, seed)],
+                &device,
+            )
+        };
         assert_eq!(run(7), run(7), "{sampler}");
         assert_ne!(run(7), run(8), "{sampler}");
     }
@@ -85,22 +109,68 @@ fn digit_guidance_and_eta_each_change_the_picture() {
     let device = Device::flex();
     let denoiser = Rc::new(edm(&tiny(), 1, &device));
     let last = |settings: Settings, request| {
-        frames(denoiser.clone(), &settings, &[request], &device).pop().unwrap().x
+        frames(denoiser.clone(), &settings, &[request], &device)
+            .pop()
+            .unwrap()
+            .x
     };
     let plain = last(settings(SamplerKind::Ddim), digit(3, 7));
     assert_ne!(plain, last(settings(SamplerKind::Ddim), digit(4, 7)));
-    assert_ne!(plain, last(settings(SamplerKind::Ddim), Request { digit: None, seed: 7 }));
-    assert_ne!(plain, last(Settings { guidance: 1.0, ..settings(SamplerKind::Ddim) }, digit(3, 7)));
-    assert_ne!(plain, last(Settings { eta: 0.0, ..settings(SamplerKind::Ddim) }, digit(3, 7)));
+    assert_ne!(
+        plain,
+        last(
+            settings(SamplerKind::Ddim),
+            Request {
+                digit: None,
+                seed: 7
+            }
+        )
+    );
+    assert_ne!(
+        plain,
+        last(
+            Settings {
+                guidance: 1.0,
+                ..settings(SamplerKind::Ddim)
+            },
+            digit(3, 7)
+        )
+    );
+    assert_ne!(
+        plain,
+        last(
+            Settings {
+                eta: 0.0,
+                ..settings(SamplerKind::Ddim)
+            },
+            digit(3, 7)
+        )
+    );
     let karras = Some(Schedule::Karras);
-    assert_ne!(plain, last(Settings { schedule: karras, ..settings(SamplerKind::Ddim) }, digit(3, 7)));
+    assert_ne!(
+        plain,
+        last(
+            Settings {
+                schedule: karras,
+                ..settings(SamplerKind::Ddim)
+            },
+            digit(3, 7)
+        )
+    );
 }
 
 #[test]
 fn a_batch_gives_the_pictures_of_single_runs() {
     let device = Device::flex();
     let denoiser = Rc::new(edm(&tiny(), 2, &device));
-    let requests = [digit(0, 5), Request { digit: None, seed: 5 }, digit(9, u64::MAX)];
+    let requests = [
+        digit(0, 5),
+        Request {
+            digit: None,
+            seed: 5,
+        },
+        digit(9, u64::MAX),
+    ];
     for sampler in [SamplerKind::Ddpm, SamplerKind::Heun, SamplerKind::Dpmpp2m] {
         let settings = settings(sampler);
         let batch = frames(denoiser.clone(), &settings, &requests, &device);
@@ -109,9 +179,16 @@ fn a_batch_gives_the_pictures_of_single_runs() {
             let single = frames(denoiser.clone(), &settings, &[*request], &device);
             assert_eq!(batch.len(), single.len());
             for (batch, single) in batch.iter().zip(&single) {
-                assert_eq!((batch.step, batch.nfe, batch.sigma), (single.step, single.nfe, single.sigma));
+                assert_eq!(
+                    (batch.step, batch.nfe, batch.sigma),
+                    (single.step, single.nfe, single.sigma)
+                );
                 let apart = furthest(&batch.x[i * pixels..][..pixels], &single.x);
-                assert!(apart <= ORDER * (1.0 + batch.sigma as f32), "{sampler}, step {}: {apart}", batch.step);
+                assert!(
+                    apart <= ORDER * (1.0 + batch.sigma as f32),
+                    "{sampler}, step {}: {apart}",
+                    batch.step
+                );
             }
         }
     }
@@ -127,18 +204,34 @@ fn frames_tell_where_the_run_stands() {
         Some(Schedule::Karras),
         None,
     ]) {
-        let settings = Settings { schedule, ..settings(sampler) };
+        let settings = Settings {
+            schedule,
+            ..settings(sampler)
+        };
         let denoiser = edm(&tiny(), 1, &device);
         let sigmas = settings.sigmas(&denoiser);
         let frames = frames(denoiser, &settings, &[digit(3, 7)], &device);
         assert_eq!(frames.len(), settings.steps + 1);
         for (i, frame) in frames.iter().enumerate() {
-            assert_eq!((frame.step, frame.steps, frame.sigma), (i, settings.steps, sigmas[i]));
-            assert_eq!((frame.channels, frame.height, frame.width, frame.x.len()), (1, 8, 8, 64));
+            assert_eq!(
+                (frame.step, frame.steps, frame.sigma),
+                (i, settings.steps, sigmas[i])
+            );
+            assert_eq!(
+                (frame.channels, frame.height, frame.width, frame.x.len()),
+                (1, 8, 8, 64)
+            );
             assert_eq!(frame.denoised.as_ref().map(Vec::len), (i > 0).then_some(64));
         }
-        assert!(frames.windows(2).all(|two| two[0].sigma > two[1].sigma && two[0].nfe < two[1].nfe));
-        let noise: Vec<f32> = rng::gaussian(7, 0, 64).iter().map(|v| (v * sigmas[0]) as f32).collect();
+        assert!(
+            frames
+                .windows(2)
+                .all(|two| two[0].sigma > two[1].sigma && two[0].nfe < two[1].nfe)
+        );
+        let noise: Vec<f32> = rng::gaussian(7, 0, 64)
+            .iter()
+            .map(|v| (v * sigmas[0]) as f32)
+            .collect();
         assert_eq!(frames[0].x, noise);
         let last = frames.last().unwrap();
         assert_eq!((last.sigma, last.nfe), (0.0, settings.calls()), "{sampler}");
@@ -154,11 +247,21 @@ fn guidance_off_costs_one_call_and_otherwise_two() {
         for (guidance, times) in [(1.0, 1), (1.5, 2), (0.0, 2)] {
             for count in [1, 3] {
                 let pictures = Rc::new(Cell::new(0));
-                let denoiser = Counted { inner: edm(&tiny(), 1, &device), pictures: pictures.clone() };
-                let settings = Settings { guidance, ..settings(sampler) };
+                let denoiser = Counted {
+                    inner: edm(&tiny(), 1, &device),
+                    pictures: pictures.clone(),
+                };
+                let settings = Settings {
+                    guidance,
+                    ..settings(sampler)
+                };
                 let frames = frames(denoiser, &settings, &vec![digit(3, 7); count], &device);
                 let nfe = frames.last().unwrap().nfe;
-                assert_eq!(nfe, sampler.calls(settings.steps) * times, "{sampler} {guidance}");
+                assert_eq!(
+                    nfe,
+                    sampler.calls(settings.steps) * times,
+                    "{sampler} {guidance}"
+                );
                 assert_eq!(nfe, settings.calls());
                 assert_eq!(pictures.get(), nfe * count, "{sampler} {guidance}");
             }
@@ -171,22 +274,43 @@ fn guidance_off_costs_one_call_and_otherwise_two() {
 fn guidance_is_its_formula() {
     let device = Device::flex();
     let denoiser = edm(&tiny(), 3, &device);
-    let cond = Cond { digits: vec![Some(2), Some(7), None] };
+    let cond = Cond {
+        digits: vec![Some(2), Some(7), None],
+    };
     let x = |()| {
-        let values: Vec<f32> = rng::gaussian(1, 0, 3 * 64).iter().map(|v| (3.0 * v) as f32).collect();
+        let values: Vec<f32> = rng::gaussian(1, 0, 3 * 64)
+            .iter()
+            .map(|v| (3.0 * v) as f32)
+            .collect();
         Tensor::<4>::from_data(TensorData::new(values, [3, 1, 8, 8]), &device)
     };
     let vec = |tensor: Tensor<4>| tensor.into_data().iter::<f32>().collect::<Vec<f32>>();
     let sigma = [3.0, 0.5, 40.0];
-    let (with, without) =
-        (vec(denoiser.denoise(x(()), &sigma, &cond)), vec(denoiser.denoise(x(()), &sigma, &Cond::null(3))));
-    assert!(furthest(&with[..128], &without[..128]) > 0.05, "the digit must matter");
-    assert!(furthest(&with[128..], &without[128..]) <= ORDER, "any digit is any digit");
+    let (with, without) = (
+        vec(denoiser.denoise(x(()), &sigma, &cond)),
+        vec(denoiser.denoise(x(()), &sigma, &Cond::null(3))),
+    );
+    assert!(
+        furthest(&with[..128], &without[..128]) > 0.05,
+        "the digit must matter"
+    );
+    assert!(
+        furthest(&with[128..], &without[128..]) <= ORDER,
+        "any digit is any digit"
+    );
     let denoiser = Rc::new(denoiser);
     for g in [0.0, 1.0, 1.5, 8.0] {
         let guided = vec(Guidance::new(denoiser.clone(), g).denoise(x(()), &sigma, &cond));
-        let twin: Vec<f32> = with.iter().zip(&without).map(|(c, u)| u + g as f32 * (c - u)).collect();
-        assert!(furthest(&guided, &twin) <= ORDER * (1.0 + g as f32), "g = {g}: {}", furthest(&guided, &twin));
+        let twin: Vec<f32> = with
+            .iter()
+            .zip(&without)
+            .map(|(c, u)| u + g as f32 * (c - u))
+            .collect();
+        assert!(
+            furthest(&guided, &twin) <= ORDER * (1.0 + g as f32),
+            "g = {g}: {}",
+            furthest(&guided, &twin)
+        );
     }
 }
 
@@ -197,10 +321,19 @@ fn a_fresh_network_leaves_the_preconditioning_alone() {
     let config = tiny();
     let denoiser = Edm::new(config.init(&device), config);
     let sigma = [0.02, 0.6, 80.0];
-    let x: Vec<f32> = rng::gaussian(2, 0, 3 * 64).iter().map(|&v| v as f32).collect();
+    let x: Vec<f32> = rng::gaussian(2, 0, 3 * 64)
+        .iter()
+        .map(|&v| v as f32)
+        .collect();
     let input = Tensor::<4>::from_data(TensorData::new(x.clone(), [3, 1, 8, 8]), &device);
-    let cond = Cond { digits: vec![Some(0), None, Some(9)] };
-    let denoised: Vec<f32> = denoiser.denoise(input, &sigma, &cond).into_data().iter::<f32>().collect();
+    let cond = Cond {
+        digits: vec![Some(0), None, Some(9)],
+    };
+    let denoised: Vec<f32> = denoiser
+        .denoise(input, &sigma, &cond)
+        .into_data()
+        .iter::<f32>()
+        .collect();
     let expected: Vec<f32> = x
         .iter()
         .zip(sigma.iter().flat_map(|s| [s; 64]))
@@ -222,14 +355,38 @@ fn settings_out_of_range_are_told() {
         }
     };
     let one = [digit(3, 7)];
-    assert_eq!(refused(&|s| s.steps = 0, &one).0, "steps must be 1 to 1000, not 0");
-    assert_eq!(refused(&|s| s.steps = MAX_STEPS + 1, &one).1, SettingsError::Steps(1001));
-    assert_eq!(refused(&|s| s.guidance = -0.1, &one).0, "guidance must be 0 to 20, not -0.1");
-    assert_eq!(refused(&|s| s.guidance = MAX_GUIDANCE + 1.0, &one).1, SettingsError::Guidance(21.0));
-    assert_eq!(refused(&|s| s.guidance = f64::NAN, &one).0, "guidance must be 0 to 20, not NaN");
-    assert_eq!(refused(&|s| s.eta = 1.5, &one).0, "eta must be 0 to 1, not 1.5");
-    assert_eq!(refused(&|s| s.eta = f64::INFINITY, &one).1, SettingsError::Eta(f64::INFINITY));
-    assert_eq!(refused(&|_| (), &[digit(3, 7), digit(10, 7)]).0, "the digit must be 0 to 9, not 10");
+    assert_eq!(
+        refused(&|s| s.steps = 0, &one).0,
+        "steps must be 1 to 1000, not 0"
+    );
+    assert_eq!(
+        refused(&|s| s.steps = MAX_STEPS + 1, &one).1,
+        SettingsError::Steps(1001)
+    );
+    assert_eq!(
+        refused(&|s| s.guidance = -0.1, &one).0,
+        "guidance must be 0 to 20, not -0.1"
+    );
+    assert_eq!(
+        refused(&|s| s.guidance = MAX_GUIDANCE + 1.0, &one).1,
+        SettingsError::Guidance(21.0)
+    );
+    assert_eq!(
+        refused(&|s| s.guidance = f64::NAN, &one).0,
+        "guidance must be 0 to 20, not NaN"
+    );
+    assert_eq!(
+        refused(&|s| s.eta = 1.5, &one).0,
+        "eta must be 0 to 1, not 1.5"
+    );
+    assert_eq!(
+        refused(&|s| s.eta = f64::INFINITY, &one).1,
+        SettingsError::Eta(f64::INFINITY)
+    );
+    assert_eq!(
+        refused(&|_| (), &[digit(3, 7), digit(10, 7)]).0,
+        "the digit must be 0 to 9, not 10"
+    );
     assert_eq!(refused(&|_| (), &[]).0, "no picture was asked for");
 }
 
@@ -246,7 +403,12 @@ fn settings_are_read_from_json() {
         eta: 0.25,
     };
     assert_eq!(read(all), Ok(expected));
-    for wrong in [r#"{"step":5}"#, r#"{"steps":-1}"#, r#"{"sampler":"best"}"#, r#"{"guidance":"much"}"#] {
+    for wrong in [
+        r#"{"step":5}"#,
+        r#"{"steps":-1}"#,
+        r#"{"sampler":"best"}"#,
+        r#"{"guidance":"much"}"#,
+    ] {
         assert!(read(wrong).is_err(), "{wrong}");
     }
 }
@@ -262,7 +424,11 @@ impl Denoiser for Failing {
     fn denoise(&self, x: Tensor<4>, sigma: &[f64], cond: &Cond) -> Tensor<4> {
         self.calls.set(self.calls.get() + 1);
         let denoised = self.inner.denoise(x, sigma, cond);
-        if self.calls.get() == self.at { denoised * f32::NAN } else { denoised }
+        if self.calls.get() == self.at {
+            denoised * f32::NAN
+        } else {
+            denoised
+        }
     }
     fn shape(&self) -> [usize; 3] {
         self.inner.shape()
@@ -275,19 +441,41 @@ impl Denoiser for Failing {
 #[test]
 fn a_step_that_fails_is_told_and_can_be_made_again() {
     let device = Device::flex();
-    let settings = Settings { guidance: 1.0, ..settings(SamplerKind::Heun) };
+    let settings = Settings {
+        guidance: 1.0,
+        ..settings(SamplerKind::Heun)
+    };
     let undisturbed = frames(edm(&tiny(), 1, &device), &settings, &[digit(3, 7)], &device);
     // Call 6 is the second one of step 3.
-    let failing = Failing { inner: edm(&tiny(), 1, &device), calls: Cell::new(0), at: 6 };
+    let failing = Failing {
+        inner: edm(&tiny(), 1, &device),
+        calls: Cell::new(0),
+        at: 6,
+    };
     let mut run = Generation::new(failing, &settings, &[digit(3, 7)], &device).unwrap();
     for frame in &undisturbed[1..=2] {
-        assert_eq!(pollster::block_on(run.next()).unwrap().as_ref(), Some(frame));
+        assert_eq!(
+            pollster::block_on(run.next()).unwrap().as_ref(),
+            Some(frame)
+        );
     }
     let error = pollster::block_on(run.next()).unwrap_err();
     assert_eq!(error, GenerationError::NotFinite { step: 3 });
-    assert!(error.to_string().contains("the weights or the device are faulty"), "{error}");
-    assert_eq!(run.frame(), undisturbed[2], "a run that failed stays where it was");
-    assert_eq!(pollster::block_on(run.next()).unwrap().as_ref(), Some(&undisturbed[3]));
+    assert!(
+        error
+            .to_string()
+            .contains("the weights or the device are faulty"),
+        "{error}"
+    );
+    assert_eq!(
+        run.frame(),
+        undisturbed[2],
+        "a run that failed stays where it was"
+    );
+    assert_eq!(
+        pollster::block_on(run.next()).unwrap().as_ref(),
+        Some(&undisturbed[3])
+    );
 }
 
 #[test]
@@ -296,9 +484,17 @@ fn weights_that_are_not_numbers_are_told() {
     let config = tiny();
     let mut ruined = Ruin;
     let unet = common::unet(&config, 1, &device).map(&mut ruined);
-    let mut run =
-        Generation::new(Edm::new(unet, config), &Settings::default(), &[digit(3, 7)], &device).unwrap();
-    assert_eq!(pollster::block_on(run.next()), Err(GenerationError::NotFinite { step: 1 }));
+    let mut run = Generation::new(
+        Edm::new(unet, config),
+        &Settings::default(),
+        &[digit(3, 7)],
+        &device,
+    )
+    .unwrap();
+    assert_eq!(
+        pollster::block_on(run.next()),
+        Err(GenerationError::NotFinite { step: 1 })
+    );
 }
 
 /// Makes every weight NaN.
@@ -320,18 +516,46 @@ fn golden() {
     const TOLERANCE: f32 = 2e-3;
     let device = Device::flex();
     for (sampler, golden) in GOLDEN {
-        let frames = frames(edm(&tiny(), 1, &device), &settings(sampler), &[digit(3, 7)], &device);
+        let frames = frames(
+            edm(&tiny(), 1, &device),
+            &settings(sampler),
+            &[digit(3, 7)],
+            &device,
+        );
         let picture = &frames.last().unwrap().x;
-        let thousandths: Vec<i16> = picture.iter().map(|v| (v * 1000.0).round() as i16).collect();
+        let thousandths: Vec<i16> = picture
+            .iter()
+            .map(|v| (v * 1000.0).round() as i16)
+            .collect();
         let golden: Vec<f32> = golden.iter().map(|&v| f32::from(v) / 1000.0).collect();
         let apart = furthest(picture, &golden);
-        assert!(apart <= TOLERANCE, "{sampler} is {apart} away; it made {thousandths:?}");
+        assert!(
+            apart <= TOLERANCE,
+            "{sampler} is {apart} away; it made {thousandths:?}"
+        );
     }
 }
 
 const GOLDEN: [(SamplerKind, [i16; 64]); 2] = [
-    (SamplerKind::Ddpm, [66, 570, 1140, 322, 588, 575, 251, 156, 438, 628, 861, -316, 1, 332, 258, 277, 1019, 1334, -181, -348, -181, 253, 127, 659, 202, 929, 607, -664, -373, 242, 176, 173, -157, 146, 642, 706, 52, -276, -150, 808, 519, 268, 506, -226, 105, -23, -111, -58, -651, 290, -139, 160, 50, 101, -94, 199, -89, -446, -135, 55, 175, -46, -81, 541]),
-    (SamplerKind::Dpmpp2m, [131, 377, 478, -784, 132, 450, -910, 743, 23, 2467, 214, -1456, -123, 569, -850, -519, 67, 1022, 206, -1585, -417, 729, -843, -1296, -362, 1204, 1119, -1733, -1031, 1257, 5, -637, 179, 284, 21, -399, -71, -309, -195, -28, -238, 1654, 698, -243, -371, 210, 88, -532, 93, 267, 464, -1116, -453, 1125, -614, 1100, 138, 233, -131, -859, -610, 618, 331, -289]),
+    (
+        SamplerKind::Ddpm,
+        [
+            66, 570, 1140, 322, 588, 575, 251, 156, 438, 628, 861, -316, 1, 332, 258, 277, 1019,
+            1334, -181, -348, -181, 253, 127, 659, 202, 929, 607, -664, -373, 242, 176, 173, -157,
+            146, 642, 706, 52, -276, -150, 808, 519, 268, 506, -226, 105, -23, -111, -58, -651,
+            290, -139, 160, 50, 101, -94, 199, -89, -446, -135, 55, 175, -46, -81, 541,
+        ],
+    ),
+    (
+        SamplerKind::Dpmpp2m,
+        [
+            131, 377, 478, -784, 132, 450, -910, 743, 23, 2467, 214, -1456, -123, 569, -850, -519,
+            67, 1022, 206, -1585, -417, 729, -843, -1296, -362, 1204, 1119, -1733, -1031, 1257, 5,
+            -637, 179, 284, 21, -399, -71, -309, -195, -28, -238, 1654, 698, -243, -371, 210, 88,
+            -532, 93, 267, 464, -1116, -453, 1125, -614, 1100, 138, 233, -131, -859, -610, 618,
+            331, -289,
+        ],
+    ),
 ];
 
 /// The invariant of the crate: the same seed gives the same digit on every backend.
@@ -340,12 +564,32 @@ const GOLDEN: [(SamplerKind, [i16; 64]); 2] = [
 #[allow(deprecated, reason = "ndarray is kept as a second opinion")]
 fn flex_and_ndarray_agree() {
     let picture = |sampler, device: &Device| {
-        let requests = [digit(3, 7), Request { digit: None, seed: 8 }];
-        frames(edm(&tiny(), 1, device), &settings(sampler), &requests, device).pop().unwrap().x
+        let requests = [
+            digit(3, 7),
+            Request {
+                digit: None,
+                seed: 8,
+            },
+        ];
+        frames(
+            edm(&tiny(), 1, device),
+            &settings(sampler),
+            &requests,
+            device,
+        )
+        .pop()
+        .unwrap()
+        .x
     };
     for sampler in SamplerKind::ALL {
-        let apart = furthest(&picture(sampler, &Device::flex()), &picture(sampler, &Device::ndarray()));
-        assert!(apart <= unnoise::generation::PARITY_TOLERANCE, "{sampler}: {apart}");
+        let apart = furthest(
+            &picture(sampler, &Device::flex()),
+            &picture(sampler, &Device::ndarray()),
+        );
+        assert!(
+            apart <= unnoise::generation::PARITY_TOLERANCE,
+            "{sampler}: {apart}"
+        );
     }
 }
 

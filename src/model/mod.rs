@@ -31,19 +31,28 @@ impl Cost {
     /// A `k`×`k` convolution with bias whose output has `pixels` pixels (a linear map: k = pixels = 1).
     pub fn conv(k: usize, [input, output]: [usize; 2], pixels: usize) -> Self {
         let weights = k * k * input * output;
-        Self { parameters: weights + output, macs: weights * pixels }
+        Self {
+            parameters: weights + output,
+            macs: weights * pixels,
+        }
     }
 
     /// A group norm over `channels`; its arithmetic is not counted.
     pub fn norm(channels: usize) -> Self {
-        Self { parameters: 2 * channels, macs: 0 }
+        Self {
+            parameters: 2 * channels,
+            macs: 0,
+        }
     }
 }
 
 impl std::ops::Add for Cost {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self { parameters: self.parameters + other.parameters, macs: self.macs + other.macs }
+        Self {
+            parameters: self.parameters + other.parameters,
+            macs: self.macs + other.macs,
+        }
     }
 }
 

@@ -80,20 +80,55 @@ impl ModelConfig for UnetConfig {
         let levels = self.channels.len();
         let halvings = levels.clamp(1, 8) - 1;
         let lowest = self.channels.last().copied().unwrap_or(0);
-        let fits = |c: &usize| (1..=4096).contains(c) && c.is_multiple_of(GroupNormConfig::new(*c).groups());
+        let fits = |c: &usize| {
+            (1..=4096).contains(c) && c.is_multiple_of(GroupNormConfig::new(*c).groups())
+        };
         let rules = [
-            ((1..=8).contains(&levels), "channels must name 1 to 8 levels"),
-            (self.blocks.len() == levels, "blocks must have a number for each of channels"),
-            (self.blocks.iter().all(|&n| n <= 64), "blocks must be at most 64 a level"),
-            (self.channels.iter().all(fits), "channels must be 1 to 4096, and above 8 multiples of 8"),
-            (self.heads > 0 && lowest.is_multiple_of(self.heads), "heads must divide the last of channels"),
+            (
+                (1..=8).contains(&levels),
+                "channels must name 1 to 8 levels",
+            ),
+            (
+                self.blocks.len() == levels,
+                "blocks must have a number for each of channels",
+            ),
+            (
+                self.blocks.iter().all(|&n| n <= 64),
+                "blocks must be at most 64 a level",
+            ),
+            (
+                self.channels.iter().all(fits),
+                "channels must be 1 to 4096, and above 8 multiples of 8",
+            ),
+            (
+                self.heads > 0 && lowest.is_multiple_of(self.heads),
+                "heads must divide the last of channels",
+            ),
             ((1..=1024).contains(&self.size), "size must be 1 to 1024"),
-            (self.size.is_multiple_of(1 << halvings), "size must halve evenly from level to level"),
-            ((1..=16).contains(&self.picture_channels), "picture_channels must be 1 to 16"),
-            ((4..=4096).contains(&self.noise_features), "noise_features must be 4 to 4096"),
-            (self.noise_features.is_multiple_of(2), "noise_features must be even"),
-            ((1..=4096).contains(&self.embedding), "embedding must be 1 to 4096"),
-            ((1..=4096).contains(&self.classes), "classes must be 1 to 4096"),
+            (
+                self.size.is_multiple_of(1 << halvings),
+                "size must halve evenly from level to level",
+            ),
+            (
+                (1..=16).contains(&self.picture_channels),
+                "picture_channels must be 1 to 16",
+            ),
+            (
+                (4..=4096).contains(&self.noise_features),
+                "noise_features must be 4 to 4096",
+            ),
+            (
+                self.noise_features.is_multiple_of(2),
+                "noise_features must be even",
+            ),
+            (
+                (1..=4096).contains(&self.embedding),
+                "embedding must be 1 to 4096",
+            ),
+            (
+                (1..=4096).contains(&self.classes),
+                "classes must be 1 to 4096",
+            ),
         ];
         match rules.iter().find(|(holds, _)| !holds) {
             Some((_, rule)) => Err(format!("its configuration is not possible: {rule}")),
@@ -107,30 +142,43 @@ impl UnetConfig {
     pub fn init(&self, device: &Device) -> Unet {
         let blocks = |level: usize| -> Vec<ResidualBlock> {
             let width = self.channels[level];
-            let block = ResidualBlockConfig::new([width, width]).with_embedding(Some(self.embedding));
-            (0..self.blocks[level]).map(|_| block.init(device)).collect()
+            let block =
+                ResidualBlockConfig::new([width, width]).with_embedding(Some(self.embedding));
+            (0..self.blocks[level])
+                .map(|_| block.init(device))
+                .collect()
         };
         let last = self.channels.len() - 1;
         let pair = |level: usize| [self.channels[level], self.channels[level + 1]];
         Unet {
             stem: conv3x3([self.picture_channels, self.channels[0]], 1, device),
             down: (0..last)
-                .map(|level| Level { blocks: blocks(level), resample: conv3x3(pair(level), 2, device) })
+                .map(|level| Level {
+                    blocks: blocks(level),
+                    resample: conv3x3(pair(level), 2, device),
+                })
                 .collect(),
             middle_in: blocks(last),
-            attention: SelfAttentionConfig::new(self.channels[last]).with_heads(self.heads).init(device),
+            attention: SelfAttentionConfig::new(self.channels[last])
+                .with_heads(self.heads)
+                .init(device),
             middle_out: blocks(last),
             up: (0..last)
                 .rev()
                 .map(|level| {
                     let [fine, coarse] = pair(level);
-                    Level { blocks: blocks(level), resample: conv1x1([coarse, fine], device) }
+                    Level {
+                        blocks: blocks(level),
+                        resample: conv1x1([coarse, fine], device),
+                    }
                 })
                 .collect(),
             norm: GroupNormConfig::new(self.channels[0]).init(device),
             head: zero_conv3x3([self.channels[0], self.picture_channels], device),
             noise: LinearConfig::new(self.noise_features, self.embedding).init(device),
-            class: LinearConfig::new(self.classes + 1, self.embedding).with_bias(false).init(device),
+            class: LinearConfig::new(self.classes + 1, self.embedding)
+                .with_bias(false)
+                .init(device),
             embedding: LinearConfig::new(self.embedding, self.embedding).init(device),
             upsample: Interpolate2dConfig::new()
                 .with_scale_factor(Some([2.0, 2.0]))
@@ -156,36 +204,47 @@ impl UnetConfig {
         let last = self.channels.len() - 1;
         let resample = |level: usize| {
             let [fine, coarse] = [self.channels[level], self.channels[level + 1]];
-            Cost::conv(3, [fine, coarse], pixels(level + 1)) + Cost::conv(1, [coarse, fine], pixels(level + 1))
+            Cost::conv(3, [fine, coarse], pixels(level + 1))
+                + Cost::conv(1, [coarse, fine], pixels(level + 1))
         };
         let (c, p) = (self.channels[last], pixels(last));
         let attention = Cost::norm(c)
             + Cost::conv(1, [c, 3 * c], p)
             + Cost::conv(1, [c, c], p)
-            + Cost { parameters: 0, macs: 2 * p * p * c };
+            + Cost {
+                parameters: 0,
+                macs: 2 * p * p * c,
+            };
         let picture = [self.picture_channels, self.channels[0]];
-        (0..=last).map(|level| blocks(level) + blocks(level)).sum::<Cost>()
+        (0..=last)
+            .map(|level| blocks(level) + blocks(level))
+            .sum::<Cost>()
             + (0..last).map(resample).sum()
             + attention
             + Cost::conv(3, picture, pixels(0))
             + Cost::norm(self.channels[0])
             + Cost::conv(3, [picture[1], picture[0]], pixels(0))
             + Cost::conv(1, [self.noise_features, e], 1)
-            + Cost { parameters: (self.classes + 1) * e, macs: (self.classes + 1) * e }
+            + Cost {
+                parameters: (self.classes + 1) * e,
+                macs: (self.classes + 1) * e,
+            }
             + Cost::conv(1, [e, e], 1)
     }
 }
 
 impl Unet {
     /// # Shapes
-    /// `x` [n, channels, size, size]; `c_noise` [n]; `class` [n, classes + 1], one-hot.
+    /// `x` [n, channels, size, size]; `c_noise` \[n\]; `class` [n, classes + 1], one-hot.
     /// Returns the shape of `x`.
     pub fn forward(&self, x: Tensor<4>, c_noise: Tensor<1>, class: Tensor<2>) -> Tensor<4> {
         let features = sinusoidal_features(c_noise, self.noise_features, &x.device());
         let embedding = silu(self.noise.forward(features) + self.class.forward(class));
         let embedding = silu(self.embedding.forward(embedding));
         let run = |blocks: &[ResidualBlock], h: Tensor<4>| {
-            blocks.iter().fold(h, |h, block| block.forward(h, Some(&embedding)))
+            blocks
+                .iter()
+                .fold(h, |h, block| block.forward(h, Some(&embedding)))
         };
 
         let mut h = self.stem.forward(x);
@@ -217,14 +276,21 @@ mod tests {
     fn the_default_is_within_budget() {
         let cost = UnetConfig::new().cost();
         assert_eq!(UnetConfig::new().check(), Ok(()));
-        assert!(cost.parameters <= 1_500_000, "{} parameters", cost.parameters);
+        assert!(
+            cost.parameters <= 1_500_000,
+            "{} parameters",
+            cost.parameters
+        );
         assert!(cost.mflop() <= 100.0, "{} MFLOP", cost.mflop());
     }
 
     #[test]
     fn the_cost_counts_every_parameter() {
         let config = UnetConfig::new();
-        assert_eq!(config.cost().parameters, config.init(&Device::flex()).num_params());
+        assert_eq!(
+            config.cost().parameters,
+            config.init(&Device::flex()).num_params()
+        );
     }
 
     #[test]

@@ -53,10 +53,17 @@ impl FromStr for DeviceKind {
     type Err = DeviceError;
 
     fn from_str(name: &str) -> Result<Self, DeviceError> {
-        [Self::Auto, Self::Cpu, Self::NdArray, Self::Tch, Self::Wgpu, Self::Cuda]
-            .into_iter()
-            .find(|kind| kind.to_string() == name)
-            .ok_or_else(|| DeviceError::Unknown(name.into()))
+        [
+            Self::Auto,
+            Self::Cpu,
+            Self::NdArray,
+            Self::Tch,
+            Self::Wgpu,
+            Self::Cuda,
+        ]
+        .into_iter()
+        .find(|kind| kind.to_string() == name)
+        .ok_or_else(|| DeviceError::Unknown(name.into()))
     }
 }
 
@@ -87,7 +94,10 @@ impl DeviceKind {
                     Ok(Ok((device, Ok(_)))) => Ok(device),
                     Ok(Ok((_, Err(error)))) => Err(DeviceError::Unusable(kind, error.to_string())),
                     Ok(Err(error)) => Err(error),
-                    Err(_) => Err(DeviceError::Unusable(kind, "no driver or no adapter".into())),
+                    Err(_) => Err(DeviceError::Unusable(
+                        kind,
+                        "no driver or no adapter".into(),
+                    )),
                 }
             }
         }

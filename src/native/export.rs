@@ -82,5 +82,8 @@ pub fn unet(run: &Path, folder: &Path) -> Result<Entry, ExportError> {
 pub fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), ExportError> {
     let mut json = serde_json::to_string_pretty(manifest).expect("a manifest is plain data");
     json.push('\n');
-    Ok(atomic::write(&folder.join("manifest.json"), json.as_bytes())?)
+    Ok(atomic::write(
+        &folder.join("manifest.json"),
+        json.as_bytes(),
+    )?)
 }

@@ -56,7 +56,8 @@ pub enum SampleError {
 /// [`SampleError::File`], [`SampleError::Weights`].
 pub fn manifest(folder: &Path) -> Result<Manifest, SampleError> {
     let json = atomic::read(&folder.join("manifest.json")).map_err(SampleError::File)?;
-    Manifest::parse(&String::from_utf8_lossy(&json)).map_err(|e| SampleError::Weights(folder.into(), e))
+    Manifest::parse(&String::from_utf8_lossy(&json))
+        .map_err(|e| SampleError::Weights(folder.into(), e))
 }
 
 /// The exported U-Net of a folder of weights.
@@ -72,8 +73,12 @@ pub fn exported_unet(folder: &Path, device: &Device) -> Result<Edm, SampleError>
     let unet = entry.load(config.init(device), &bytes).map_err(unfit)?;
     let denoiser = Edm::new(unet, config);
     if denoiser.shape() != [1, DIGIT_SIZE, DIGIT_SIZE] {
-        let reason = format!("its pictures are not {DIGIT_SIZE}x{DIGIT_SIZE} pixels of one channel");
-        return Err(unfit(WeightsError::Fit { file: entry.file.clone(), reason }));
+        let reason =
+            format!("its pictures are not {DIGIT_SIZE}x{DIGIT_SIZE} pixels of one channel");
+        return Err(unfit(WeightsError::Fit {
+            file: entry.file.clone(),
+            reason,
+        }));
     }
     Ok(denoiser)
 }
@@ -82,7 +87,10 @@ pub fn exported_unet(folder: &Path, device: &Device) -> Result<Edm, SampleError>
 ///
 /// # Errors
 /// [`SampleError::Checkpoint`].
-pub fn trained_unet(run: &Path, device: &Device) -> Result<(Unet, UnetConfig, Checkpoint), SampleError> {
+pub fn trained_unet(
+    run: &Path,
+    device: &Device,
+) -> Result<(Unet, UnetConfig, Checkpoint), SampleError> {
     let checkpoint = Checkpoint::open(run)?;
     let config: UnetConfig = checkpoint.config("unet")?;
     let unet = checkpoint.average(config.init(device))?.to_device(device);
@@ -103,7 +111,8 @@ pub fn sample(
 ) -> Result<Vec<Vec<f32>>, SampleError> {
     let denoiser = Rc::new(denoiser);
     let pixels: usize = denoiser.shape().iter().product();
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left").expect("a valid template");
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left")
+        .expect("a valid template");
     let bar = ProgressBar::new(requests.len() as u64).with_style(style);
     let mut pictures = Vec::with_capacity(requests.len());
     for batch in requests.chunks(BATCH) {
@@ -122,7 +131,12 @@ pub fn sample(
 
 /// As many of each digit, in turn, each from a seed of its own.
 pub fn balanced(count: usize, seed: u64) -> Vec<Request> {
-    (0..count).map(|i| Request { digit: Some((i % 10) as u8), seed: seed.wrapping_add(i as u64) }).collect()
+    (0..count)
+        .map(|i| Request {
+            digit: Some((i % 10) as u8),
+            seed: seed.wrapping_add(i as u64),
+        })
+        .collect()
 }
 
 /// Pictures of digits in MNIST's own form, with the digits asked for as labels.

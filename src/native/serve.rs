@@ -1,6 +1,10 @@
 //! The built site on this machine's loopback address.
 
-use std::{io::{self, Write}, net::{Ipv4Addr, SocketAddr}, path::{Path, PathBuf}};
+use std::{
+    io::{self, Write},
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
 
 use axum::Router;
 use thiserror::Error;
@@ -29,14 +33,25 @@ pub fn serve(site: &Path, port: u16) -> Result<(), ServeError> {
     if !site.join("index.html").is_file() {
         return Err(ServeError::NoSite(site.into()));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Stopped)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeError::Stopped)?;
     runtime.block_on(async {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let taken = |error| ServeError::Port(port, error);
-        let listener = tokio::net::TcpListener::bind(address).await.map_err(taken)?;
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .map_err(taken)?;
         let address = listener.local_addr().map_err(taken)?;
-        writeln!(io::stdout(), "unnoise is at http://{address}/ (Ctrl-C stops it)").map_err(ServeError::Stopped)?;
+        writeln!(
+            io::stdout(),
+            "unnoise is at http://{address}/ (Ctrl-C stops it)"
+        )
+        .map_err(ServeError::Stopped)?;
         let router = Router::new().fallback_service(ServeDir::new(site));
-        axum::serve(listener, router).await.map_err(ServeError::Stopped)
+        axum::serve(listener, router)
+            .await
+            .map_err(ServeError::Stopped)
     })
 }

@@ -3,7 +3,10 @@
 use burn::{
     config::Config,
     module::Module,
-    nn::{Initializer, conv::{Conv2d, Conv2dConfig}},
+    nn::{
+        Initializer,
+        conv::{Conv2d, Conv2dConfig},
+    },
     tensor::{Device, Tensor, activation::softmax},
 };
 
@@ -54,7 +57,9 @@ impl SelfAttention {
             .forward(self.norm.forward(x.clone(), None))
             .reshape([n, 3, self.heads, d, h * w]);
         let part = |i: usize| -> Tensor<4> {
-            qkv.clone().slice([0..n, i..i + 1]).reshape([n, self.heads, d, h * w])
+            qkv.clone()
+                .slice([0..n, i..i + 1])
+                .reshape([n, self.heads, d, h * w])
         };
         let (q, k, v) = (part(0), part(1), part(2));
         let scores = (q / (d as f64).sqrt()).swap_dims(2, 3).matmul(k);

@@ -2,11 +2,11 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// Cosines and sines of `x` at `features / 2` frequencies, geometrically spaced from [`HIGHEST`] down to
-/// [`LOWEST`] (after Vaswani et al. 2017, <https://arxiv.org/abs/1706.03762>, §3.5).
+/// Cosines and sines of `x` at `features / 2` frequencies, geometrically spaced from 32 down to half a
+/// radian a unit of `x` (after Vaswani et al. 2017, <https://arxiv.org/abs/1706.03762>, §3.5).
 ///
 /// # Shapes
-/// `x` [n]; returns [n, features]; `features` is even and at least 4.
+/// `x` \[n\]; returns [n, features]; `features` is even and at least 4.
 pub fn sinusoidal_features(x: Tensor<1>, features: usize, device: &Device) -> Tensor<2> {
     let half = features / 2;
     let frequencies: Vec<f32> = (0..half)

@@ -23,7 +23,10 @@ pub fn conv3x3(channels: [usize; 2], stride: usize, device: &Device) -> Conv2d {
     Conv2dConfig::new(channels, [3, 3])
         .with_stride([stride, stride])
         .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-        .with_initializer(Initializer::KaimingNormal { gain: 1.0, fan_out_only: false })
+        .with_initializer(Initializer::KaimingNormal {
+            gain: 1.0,
+            fan_out_only: false,
+        })
         .init(device)
 }
 
@@ -38,6 +41,9 @@ pub fn zero_conv3x3(channels: [usize; 2], device: &Device) -> Conv2d {
 /// A 1×1 convolution: a linear map of the channels at each pixel.
 pub fn conv1x1(channels: [usize; 2], device: &Device) -> Conv2d {
     Conv2dConfig::new(channels, [1, 1])
-        .with_initializer(Initializer::KaimingNormal { gain: 1.0, fan_out_only: false })
+        .with_initializer(Initializer::KaimingNormal {
+            gain: 1.0,
+            fan_out_only: false,
+        })
         .init(device)
 }

@@ -58,11 +58,12 @@ impl GroupNorm {
         let variance = grouped.square().mean_dim(2) - mean.clone().square();
         let inverse_std = (variance.clamp_min(0.0) + EPSILON).sqrt().recip();
 
-        let per_channel = |t: Tensor<3>| {
-            t.repeat_dim(2, c / self.groups).reshape([n, c])
-        };
+        let per_channel = |t: Tensor<3>| t.repeat_dim(2, c / self.groups).reshape([n, c]);
         let (mean, inverse_std) = (per_channel(mean), per_channel(inverse_std));
-        let (gamma, beta) = (self.gamma.val().unsqueeze::<2>(), self.beta.val().unsqueeze::<2>());
+        let (gamma, beta) = (
+            self.gamma.val().unsqueeze::<2>(),
+            self.beta.val().unsqueeze::<2>(),
+        );
         let (gamma, beta) = match modulation {
             Some((scale, shift)) => {
                 let scale = scale + 1.0;

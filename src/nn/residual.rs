@@ -37,7 +37,9 @@ impl ResidualBlockConfig {
         ResidualBlock {
             norm1: GroupNormConfig::new(input).init(device),
             conv1: conv3x3([input, output], 1, device),
-            modulation: self.embedding.map(|e| LinearConfig::new(e, 2 * output).init(device)),
+            modulation: self
+                .embedding
+                .map(|e| LinearConfig::new(e, 2 * output).init(device)),
             norm2: GroupNormConfig::new(output).init(device),
             conv2: zero_conv3x3([output, output], device),
             skip: (input != output).then(|| conv1x1([input, output], device)),
@@ -51,9 +53,14 @@ impl ResidualBlock {
     pub fn forward(&self, x: Tensor<4>, embedding: Option<&Tensor<2>>) -> Tensor<4> {
         let modulation = self.modulation.as_ref().zip(embedding).map(|(linear, e)| {
             let mut halves = linear.forward(e.clone()).chunk(2, 1).into_iter();
-            (halves.next().expect("two halves"), halves.next().expect("two halves"))
+            (
+                halves.next().expect("two halves"),
+                halves.next().expect("two halves"),
+            )
         });
-        let h = self.conv1.forward(silu(self.norm1.forward(x.clone(), None)));
+        let h = self
+            .conv1
+            .forward(silu(self.norm1.forward(x.clone(), None)));
         let h = self.conv2.forward(silu(self.norm2.forward(h, modulation)));
         match &self.skip {
             Some(skip) => skip.forward(x) + h,

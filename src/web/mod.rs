@@ -22,7 +22,11 @@ compile_error!("a bundle computes on one backend: choose `flex` or `webgpu`");
 compile_error!("a bundle needs a backend: choose `flex` or `webgpu`");
 
 /// The backend of this bundle.
-const BACKEND: &str = if cfg!(feature = "webgpu") { "webgpu" } else { "cpu" };
+const BACKEND: &str = if cfg!(feature = "webgpu") {
+    "webgpu"
+} else {
+    "cpu"
+};
 
 /// An exception whose message is the error's sentence.
 fn exception(error: impl ToString) -> JsValue {
@@ -75,7 +79,10 @@ impl Engine {
             .map_err(|error| exception(format!("WebGPU cannot be used here: {error}")))?;
         #[cfg(not(feature = "webgpu"))]
         let device = Device::flex();
-        Ok(Engine { device, digits: None })
+        Ok(Engine {
+            device,
+            digits: None,
+        })
     }
 
     /// `{version, backend, samplers, maxSteps, maxGuidance, defaults}`.
@@ -98,7 +105,9 @@ impl Engine {
         match name {
             "unet" => {
                 let config: UnetConfig = entry.config().map_err(exception)?;
-                let unet = entry.load(config.init(&self.device), bytes).map_err(exception)?;
+                let unet = entry
+                    .load(config.init(&self.device), bytes)
+                    .map_err(exception)?;
                 self.digits = Some(Rc::new(Edm::new(unet, config)));
                 Ok(())
             }
@@ -112,12 +121,24 @@ impl Engine {
         let start: Start = serde_wasm_bindgen::from_value(settings).map_err(exception)?;
         let denoiser = match start.model.as_deref() {
             None | Some("digits") => self.digits.clone(),
-            Some(other) => return Err(exception(format!("there is no model \"{other}\": choose digits"))),
+            Some(other) => {
+                return Err(exception(format!(
+                    "there is no model \"{other}\": choose digits"
+                )));
+            }
         };
-        let denoiser = denoiser.ok_or_else(|| exception("the weights of the model \"digits\" are not loaded yet"))?;
-        let run = Generation::new(denoiser as Rc<dyn Denoiser>, &start.settings, &[start.request], &self.device)
-            .map_err(exception)?;
-        Ok(Run { generation: Rc::new(RefCell::new(Some(run))) })
+        let denoiser = denoiser
+            .ok_or_else(|| exception("the weights of the model \"digits\" are not loaded yet"))?;
+        let run = Generation::new(
+            denoiser as Rc<dyn Denoiser>,
+            &start.settings,
+            &[start.request],
+            &self.device,
+        )
+        .map_err(exception)?;
+        Ok(Run {
+            generation: Rc::new(RefCell::new(Some(run))),
+        })
     }
 }
 
@@ -135,13 +156,20 @@ impl Run {
     /// The noise that the run starts from, or wherever it stands: no network call.
     pub fn first(&self) -> Result<JsValue, JsValue> {
         let generation = self.generation.borrow();
-        frame(&generation.as_ref().ok_or_else(|| exception(BUSY))?.frame(), 0.0)
+        frame(
+            &generation.as_ref().ok_or_else(|| exception(BUSY))?.frame(),
+            0.0,
+        )
     }
 
     /// Makes one step. `{step, steps, sigma, nfe, ms, width, height, channels, x, denoised}`, or null
     /// when the run is done.
     pub async fn step(&self) -> Result<JsValue, JsValue> {
-        let mut generation = self.generation.borrow_mut().take().ok_or_else(|| exception(BUSY))?;
+        let mut generation = self
+            .generation
+            .borrow_mut()
+            .take()
+            .ok_or_else(|| exception(BUSY))?;
         let started = now();
         let next = generation.next().await;
         let ms = now() - started;
@@ -161,7 +189,8 @@ extern "C" {
 
 fn frame(frame: &generation::Frame, ms: f64) -> Result<JsValue, JsValue> {
     let object = js_sys::Object::new();
-    let set = |key: &str, value: JsValue| js_sys::Reflect::set(&object, &key.into(), &value).map(|_| ());
+    let set =
+        |key: &str, value: JsValue| js_sys::Reflect::set(&object, &key.into(), &value).map(|_| ());
     let array = |values: &[f32]| JsValue::from(Float32Array::from(values));
     set("step", (frame.step as f64).into())?;
     set("steps", (frame.steps as f64).into())?;
@@ -172,6 +201,9 @@ fn frame(frame: &generation::Frame, ms: f64) -> Result<JsValue, JsValue> {
     set("height", (frame.height as f64).into())?;
     set("channels", (frame.channels as f64).into())?;
     set("x", array(&frame.x))?;
-    set("denoised", frame.denoised.as_deref().map_or(JsValue::NULL, array))?;
+    set(
+        "denoised",
+        frame.denoised.as_deref().map_or(JsValue::NULL, array),
+    )?;
     Ok(object.into())
 }

@@ -30,7 +30,10 @@ pub fn tiny() -> UnetConfig {
 
 /// The same for MNIST's 28×28.
 pub fn tiny_digits() -> UnetConfig {
-    tiny().with_size(28).with_channels(vec![8, 8, 8]).with_blocks(vec![1, 1, 1])
+    tiny()
+        .with_size(28)
+        .with_channels(vec![8, 8, 8])
+        .with_blocks(vec![1, 1, 1])
 }
 
 /// A network whose weights are drawn from `seed`.
@@ -46,7 +49,11 @@ pub fn edm(config: &UnetConfig, seed: u64, device: &Device) -> Edm {
 /// Replaces every weight: matrices keep the size of what passes through, norms scale by about 1, the
 /// rest is small.
 pub fn fill<M: Module>(module: M, seed: u64) -> M {
-    module.map(&mut Fill { seed, stream: 0, path: Vec::new() })
+    module.map(&mut Fill {
+        seed,
+        stream: 0,
+        path: Vec::new(),
+    })
 }
 
 struct Fill {
@@ -65,7 +72,11 @@ impl ModuleMapper for Fill {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let centre = if self.path.last().is_some_and(|name| name == "gamma") { 1.0 } else { 0.0 };
+        let centre = if self.path.last().is_some_and(|name| name == "gamma") {
+            1.0
+        } else {
+            0.0
+        };
         self.stream += 1;
         let (seed, stream) = (self.seed, self.stream);
         param.map(|tensor| {
@@ -78,9 +89,12 @@ impl ModuleMapper for Fill {
                 _ => len / dims[0],
             };
             let std = 1.0 / (fan_in as f64).sqrt();
-            let values: Vec<f32> =
-                rng::gaussian(seed, stream, len).iter().map(|v| (centre + std * v) as f32).collect();
+            let values: Vec<f32> = rng::gaussian(seed, stream, len)
+                .iter()
+                .map(|v| (centre + std * v) as f32)
+                .collect();
             Tensor::from_data(TensorData::new(values, dims), &tensor.device())
+                .set_require_grad(tensor.is_require_grad())
         })
     }
 }
@@ -88,10 +102,17 @@ impl ModuleMapper for Fill {
 /// A network's weights: name, shape, values.
 pub fn numbers<M: Module>(module: M) -> Vec<(String, Vec<usize>, Vec<f32>)> {
     let bytes = module.into_record().into_bytes().expect("a record");
-    let tensors = Reader::from_bytes(bytes).and_then(Reader::into_tensors).expect("a record");
+    let tensors = Reader::from_bytes(bytes)
+        .and_then(Reader::into_tensors)
+        .expect("a record");
     let tensors = tensors.into_iter().map(|tensor| {
         let (name, _, shape, _, bytes) = tensor.into_parts().expect("a resident tensor");
-        let values = bytes.as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect();
+        let values = bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&four| f32::from_le_bytes(four))
+            .collect();
         (name, shape.to_vec(), values)
     });
     tensors.collect()
@@ -100,7 +121,9 @@ pub fn numbers<M: Module>(module: M) -> Vec<(String, Vec<usize>, Vec<f32>)> {
 /// The same to the bit.
 pub fn bits<M: Module>(module: M) -> Vec<(String, Vec<u32>)> {
     let tensors = numbers(module).into_iter();
-    tensors.map(|(name, _, values)| (name, values.iter().map(|v| v.to_bits()).collect())).collect()
+    tensors
+        .map(|(name, _, values)| (name, values.iter().map(|v| v.to_bits()).collect()))
+        .collect()
 }
 
 /// A quantised file of a network and its line in the manifest.

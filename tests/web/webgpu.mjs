@@ -58,6 +58,22 @@ export const webgpu = {
     assert.notDeepEqual(gpu.at(-1).x, cpu.at(-1).x, 'both were computed in the same place');
   },
 
+  async 'two steps of the binding at once: a sentence, and the first goes on'(t) {
+    const visit = await t.visit({ query: FORCED, hash: 'steps=1&speed=max' });
+    await visit.state('done');
+    const answers = await visit.page.evaluate(async () => {
+      const fetched = (file) => fetch(new URL(file, document.baseURI));
+      const { default: init, Engine } = await import(new URL('wasm/gpu/unnoise.js', document.baseURI).href);
+      await init();
+      const engine = await Engine.create();
+      engine.load('unet', await (await fetched('weights/manifest.json')).text(), new Uint8Array(await (await fetched('weights/unet.safetensors')).arrayBuffer()));
+      const run = engine.start({ digit: 1, seed: 1, steps: 2, sampler: 'euler', guidance: 1 });
+      const settled = await Promise.allSettled([run.step(), run.step()]);
+      return settled.map(({ value, reason }) => value?.step ?? reason.message);
+    });
+    assert.deepEqual(answers, [1, 'the last step is still under way: await it first']);
+  },
+
   async 'a device lost in mid-run: a sentence, and the CPU draws the same digit'(t) {
     const hash = 'digit=3&seed=7&steps=8&guidance=1&speed=max';
     const visit = await t.visit({ query: FORCED, hash });

@@ -12,7 +12,10 @@ pub fn update<M: Module>(average: M, model: &M, step: u64, decay: f64) -> M {
     let decay = decay.min((1.0 + step as f64) / (10.0 + step as f64));
     let mut weights = Weights(GradientsParams::new());
     model.visit(&mut weights);
-    average.map(&mut Blend { weights: weights.0, decay })
+    average.map(&mut Blend {
+        weights: weights.0,
+        decay,
+    })
 }
 
 /// The tensors of a module by parameter; `GradientsParams` is Burn's map for that.

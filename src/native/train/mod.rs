@@ -38,8 +38,8 @@ pub trait Task {
     fn init(&self, device: &Device) -> Self::Model;
     /// Samples of an epoch.
     fn epoch_samples(&self) -> usize;
-    /// The mean loss [1] on the `batch` samples of optimiser step `step`; the same for the same step,
-    /// so that a resumed run continues as if it had not stopped.
+    /// The mean loss, one number, on the `batch` samples of optimiser step `step`; the same for the
+    /// same step, so that a resumed run continues as if it had not stopped.
     fn loss(&self, model: &Self::Model, step: u64, batch: usize) -> Tensor<1>;
     /// The loss on held-out data.
     fn validate(&self, model: &Self::Model) -> f64;
@@ -97,7 +97,9 @@ pub enum TrainError {
     #[error("the samples cannot be drawn: {0}")]
     Show(String),
     /// The loss is NaN or infinite.
-    #[error("the loss is not a number any more at step {0}: begin another run with a lower --learning-rate, elsewhere with --runs DIR")]
+    #[error(
+        "the loss is not a number any more at step {0}: begin another run with a lower --learning-rate, elsewhere with --runs DIR"
+    )]
     Diverged(u64),
     /// A run is there already.
     #[error("{path} holds a run already: continue it with --resume, or begin another elsewhere with --runs DIR", path = .0.display())]
@@ -159,7 +161,14 @@ pub fn train<T: Task>(
     let steps = recipe.epochs * epoch_steps;
     let bar = progress_bar(steps, progress.step, recipe.batch);
     let save = |progress: &Progress, model: &T::Model, average: &T::Model, optimizer: &_| {
-        checkpoint::save(&run.folder, &identity, progress, model.valid(), average.clone(), optimizer)
+        checkpoint::save(
+            &run.folder,
+            &identity,
+            progress,
+            model.valid(),
+            average.clone(),
+            optimizer,
+        )
     };
     let mut clock = Instant::now();
     let mut saved = Instant::now();
@@ -192,7 +201,9 @@ pub fn train<T: Task>(
             });
             // The checkpoint comes last: a run that is killed before it makes the pictures again.
             report(&run.folder, &progress.metrics, &bar)?;
-            let png = run.folder.join(format!("samples-{:04}.png", progress.step / epoch_steps));
+            let png = run
+                .folder
+                .join(format!("samples-{:04}.png", progress.step / epoch_steps));
             task.show(&average, &png)?;
             save(&progress, &model, &average, &optimizer)?;
             saved = Instant::now();
@@ -202,7 +213,13 @@ pub fn train<T: Task>(
             saved = Instant::now();
             if bar.is_hidden() {
                 let rate = (progress.step * recipe.batch as u64) as f64 / progress.seconds;
-                say(&bar, &format!("step {}/{steps}  loss {loss:.4}  {rate:.0} samples/s", progress.step));
+                say(
+                    &bar,
+                    &format!(
+                        "step {}/{steps}  loss {loss:.4}  {rate:.0} samples/s",
+                        progress.step
+                    ),
+                );
             }
         }
         if interrupted.load(Ordering::Relaxed) {
@@ -228,10 +245,19 @@ fn report(folder: &Path, metrics: &[EpochMetrics], bar: &ProgressBar) -> Result<
         name: name.into(),
         points: metrics.iter().map(|m| (m.epoch as f64, loss(m))).collect(),
     };
-    let losses = [series("training", |m| m.train_loss), series("validation", |m| m.validation_loss)];
+    let losses = [
+        series("training", |m| m.train_loss),
+        series("validation", |m| m.validation_loss),
+    ];
     chart::save(&folder.join("loss.png"), "epoch", &losses)?;
     if let Some(last) = metrics.last() {
-        let EpochMetrics { epoch, train_loss, validation_loss, seconds, .. } = last;
+        let EpochMetrics {
+            epoch,
+            train_loss,
+            validation_loss,
+            seconds,
+            ..
+        } = last;
         let losses = format!("training loss {train_loss:.4}  validation loss {validation_loss:.4}");
         say(bar, &format!("epoch {epoch:>3}  {losses}  {seconds:.0} s"));
     }
@@ -250,8 +276,13 @@ fn progress_bar(steps: u64, done: u64, batch: usize) -> ProgressBar {
         "{bar:30} {pos}/{len} steps  {msg}  {samples_per_second}  {elapsed} gone, {eta} left",
     )
     .expect("a valid template")
-    .with_key("samples_per_second", move |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
-        let _ = write!(out, "{:.0} samples/s", state.per_sec() * batch as f64);
-    });
-    ProgressBar::new(steps).with_style(style).with_position(done)
+    .with_key(
+        "samples_per_second",
+        move |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = write!(out, "{:.0} samples/s", state.per_sec() * batch as f64);
+        },
+    );
+    ProgressBar::new(steps)
+        .with_style(style)
+        .with_position(done)
 }

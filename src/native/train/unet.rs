@@ -72,7 +72,14 @@ impl UnetTask {
 
     /// The EDM loss: λ(σ)·(D(x0 + σ·noise; σ) − x0)², λ = (σ² + σ_d²)/(σ·σ_d)², a mean over
     /// pixels and pictures.
-    fn denoising_loss(model: Edm, x0: Vec<f32>, noise: Vec<f64>, sigma: &[f64], cond: &Cond, device: &Device) -> Tensor<1> {
+    fn denoising_loss(
+        model: Edm,
+        x0: Vec<f32>,
+        noise: Vec<f64>,
+        sigma: &[f64],
+        cond: &Cond,
+        device: &Device,
+    ) -> Tensor<1> {
         let shape = [sigma.len(), 1, DIGIT_SIZE, DIGIT_SIZE];
         let x: Vec<f32> = x0
             .iter()
@@ -84,14 +91,19 @@ impl UnetTask {
             .iter()
             .map(|s| ((s * s + SIGMA_DATA * SIGMA_DATA) / (s * SIGMA_DATA).powi(2)) as f32)
             .collect();
-        let tensor = |values: Vec<f32>| Tensor::<4>::from_data(TensorData::new(values, shape), device);
-        let weight = Tensor::<4>::from_data(TensorData::new(weight, [sigma.len(), 1, 1, 1]), device);
+        let tensor =
+            |values: Vec<f32>| Tensor::<4>::from_data(TensorData::new(values, shape), device);
+        let weight =
+            Tensor::<4>::from_data(TensorData::new(weight, [sigma.len(), 1, 1, 1]), device);
         let error = model.denoise(tensor(x), sigma, cond) - tensor(x0);
         (error.square() * weight).mean()
     }
 
     fn pixels<'a>(digits: &'a Mnist, indices: &'a [usize]) -> impl Iterator<Item = f32> + 'a {
-        indices.iter().flat_map(|&i| digits.image(i)).map(|&p| image::from_pixel(p))
+        indices
+            .iter()
+            .flat_map(|&i| digits.image(i))
+            .map(|&p| image::from_pixel(p))
     }
 }
 
@@ -129,7 +141,9 @@ impl Task for UnetTask {
             .iter()
             .map(|&i| (!random.random_bool(P_UNCOND)).then(|| self.train.labels[i]))
             .collect();
-        let noise: Vec<f64> = (0..batch * DIGIT_PIXELS).map(|_| StandardNormal.sample(&mut random)).collect();
+        let noise: Vec<f64> = (0..batch * DIGIT_PIXELS)
+            .map(|_| StandardNormal.sample(&mut random))
+            .collect();
         let x0 = Self::pixels(&self.train, &indices).collect();
         let device = &model.devices()[0];
         let denoiser = Edm::new(model.clone(), self.config.clone());
@@ -144,11 +158,15 @@ impl Task for UnetTask {
             .chunks(BATCH)
             .map(|chunk| {
                 let noise = rng::gaussian(0, chunk[0] as u64, chunk.len() * DIGIT_PIXELS);
-                let sigma: Vec<f64> = chunk.iter().map(|i| VALIDATION_SIGMAS[i % VALIDATION_SIGMAS.len()]).collect();
+                let sigma: Vec<f64> = chunk
+                    .iter()
+                    .map(|i| VALIDATION_SIGMAS[i % VALIDATION_SIGMAS.len()])
+                    .collect();
                 let digits = chunk.iter().map(|&i| Some(self.test.labels[i])).collect();
                 let x0 = Self::pixels(&self.test, chunk).collect();
                 let denoiser = Edm::new(model.clone(), self.config.clone());
-                let loss = Self::denoising_loss(denoiser, x0, noise, &sigma, &Cond { digits }, device);
+                let loss =
+                    Self::denoising_loss(denoiser, x0, noise, &sigma, &Cond { digits }, device);
                 loss.into_scalar::<f64>() * chunk.len() as f64
             })
             .collect();
@@ -159,12 +177,24 @@ impl Task for UnetTask {
         const EACH: u64 = 8;
         let denoiser = std::rc::Rc::new(Edm::new(model.clone(), self.config.clone()));
         let requests: Vec<Request> = (0..EACH)
-            .flat_map(|seed| (0..10).map(move |digit| Request { digit: Some(digit), seed }))
+            .flat_map(|seed| {
+                (0..10).map(move |digit| Request {
+                    digit: Some(digit),
+                    seed,
+                })
+            })
             .collect();
-        let settings = Settings { guidance: 1.0, ..Settings::default() };
+        let settings = Settings {
+            guidance: 1.0,
+            ..Settings::default()
+        };
         let failed = |error: &dyn std::fmt::Display| TrainError::Show(error.to_string());
-        let mut run = Generation::new(denoiser, &settings, &requests, &model.devices()[0]).map_err(|e| failed(&e))?;
-        while pollster::block_on(run.next()).map_err(|e| failed(&e))?.is_some() {}
+        let mut run = Generation::new(denoiser, &settings, &requests, &model.devices()[0])
+            .map_err(|e| failed(&e))?;
+        while pollster::block_on(run.next())
+            .map_err(|e| failed(&e))?
+            .is_some()
+        {}
         let frame = run.frame();
         let pictures: Vec<Vec<f32>> = frame.x.chunks(DIGIT_PIXELS).map(<[f32]>::to_vec).collect();
         picture::grid(&pictures, frame.width, frame.height, frame.channels, 10, 2)

@@ -1,0 +1,705 @@
+//! The program from outside: what it makes, and its sentence and exit status for everything it refuses.
+#![cfg(all(feature = "native", feature = "flex"))]
+
+mod common;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use burn::tensor::Device;
+use common::{export, tiny, tiny_digits};
+use tempfile::{TempDir, tempdir};
+use unnoise::native::{data::Mnist, idx, picture};
+
+fn unnoise() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unnoise"));
+    command.env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// What a command of the program ended with.
+struct Ended {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+/// Runs `unnoise` in `folder`. A panic is never an answer.
+fn run(folder: &Path, arguments: &[&str]) -> Ended {
+    let output = unnoise()
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let ended = Ended {
+        status: output.status.code().expect("ended by itself"),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    };
+    assert!(
+        !ended.err.contains("panicked at"),
+        "{arguments:?}: {}",
+        ended.err
+    );
+    ended
+}
+
+/// Runs a command that must fail with status 1 and one line, which it returns.
+fn refused(folder: &Path, arguments: &[&str]) -> String {
+    let ended = run(folder, arguments);
+    assert_eq!(ended.status, 1, "{arguments:?}: {}{}", ended.out, ended.err);
+    let line = ended
+        .err
+        .strip_prefix("unnoise: ")
+        .unwrap_or_else(|| panic!("{arguments:?}: {}", ended.err));
+    assert_eq!(line.trim_end().lines().count(), 1, "{line}");
+    line.trim_end().to_string()
+}
+
+/// Runs a command whose arguments must be refused, with status 2.
+fn misused(arguments: &[&str]) -> String {
+    let ended = run(Path::new("."), arguments);
+    assert_eq!(ended.status, 2, "{arguments:?}: {}{}", ended.out, ended.err);
+    ended.err
+}
+
+fn succeeds(folder: &Path, arguments: &[&str]) -> String {
+    let ended = run(folder, arguments);
+    assert_eq!(ended.status, 0, "{arguments:?}: {}", ended.err);
+    ended.out
+}
+
+/// A folder with exported weights of a small network in `weights`.
+fn with_weights() -> TempDir {
+    let folder = tempdir().unwrap();
+    fs::create_dir(folder.path().join("weights")).unwrap();
+    export(
+        &folder.path().join("weights"),
+        &tiny_digits(),
+        1,
+        &Device::flex(),
+    );
+    folder
+}
+
+/// Files in a folder, hidden ones too.
+fn files(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn help_and_version() {
+    let help = succeeds(Path::new("."), &["--help"]);
+    for command in ["data", "train", "export", "sample", "eval", "serve"] {
+        assert!(help.contains(&format!("  {command}")), "{help}");
+        succeeds(Path::new("."), &[command, "--help"]);
+    }
+    assert_eq!(
+        succeeds(Path::new("."), &["--version"]).trim(),
+        format!("unnoise {}", env!("CARGO_PKG_VERSION"))
+    );
+    assert!(misused(&[]).contains("Usage"));
+    assert!(misused(&["improve"]).contains("unrecognized subcommand 'improve'"));
+}
+
+#[test]
+fn sample_draws_a_grid() {
+    let folder = with_weights();
+    let grid = [
+        "sample",
+        "--count",
+        "3",
+        "--digit",
+        "3",
+        "--steps",
+        "4",
+        "--out",
+        "pictures/x.png",
+    ];
+    assert_eq!(succeeds(folder.path(), &grid), "");
+    let path = folder.path().join("pictures/x.png");
+    let first = picture::read_png(&path).unwrap();
+    // Two columns and two rows of 28 pixels, 2 between and around.
+    assert_eq!((first.width, first.height, first.channels), (62, 62, 1));
+
+    // The same seed, the same picture; the second of a count is the first of the next seed.
+    assert_eq!(succeeds(folder.path(), &grid), "");
+    assert_eq!(picture::read_png(&path).unwrap(), first);
+    let cell = |picture: &picture::Picture, left: usize| -> Vec<f32> {
+        (2..30)
+            .flat_map(|y| picture.values[y * picture.width + left..][..28].to_vec())
+            .collect()
+    };
+    let next = [
+        "sample", "--digit", "3", "--seed", "1", "--steps", "4", "--out", "next.png",
+    ];
+    assert_eq!(succeeds(folder.path(), &next), "");
+    let next = picture::read_png(&folder.path().join("next.png")).unwrap();
+    assert_eq!((next.width, next.height), (32, 32));
+    let apart = cell(&first, 32)
+        .iter()
+        .zip(cell(&next, 2))
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max);
+    assert!(apart <= 2.0 / 127.5, "{apart}");
+    assert_ne!(cell(&first, 2), cell(&first, 32));
+    assert_eq!(files(&folder.path().join("pictures")), ["x.png"]);
+}
+
+#[test]
+fn sample_takes_every_sampler_and_schedule() {
+    let folder = with_weights();
+    let mut pictures = Vec::new();
+    for sampler in ["ddpm", "ddim", "euler", "heun", "dpmpp-2m"] {
+        for schedule in ["karras", "linear", "cosine"] {
+            let arguments = [
+                "sample",
+                "--steps",
+                "3",
+                "--sampler",
+                sampler,
+                "--schedule",
+                schedule,
+                "--guidance",
+                "1",
+                "--out",
+                "a.png",
+            ];
+            succeeds(folder.path(), &arguments);
+            pictures.push(
+                picture::read_png(&folder.path().join("a.png"))
+                    .unwrap()
+                    .values,
+            );
+        }
+    }
+    assert_ne!(pictures[0], pictures[1]);
+    assert_ne!(pictures[0], pictures[14]);
+}
+
+#[test]
+fn sample_balanced_writes_mnists_format() {
+    let folder = with_weights();
+    succeeds(
+        folder.path(),
+        &[
+            "sample",
+            "--balanced",
+            "25",
+            "--steps",
+            "2",
+            "--out",
+            "made/here",
+        ],
+    );
+    let made = folder.path().join("made/here");
+    assert_eq!(
+        files(&made),
+        ["samples-images-idx3-ubyte", "samples-labels-idx1-ubyte"]
+    );
+    let images = idx::read_images(&made.join("samples-images-idx3-ubyte")).unwrap();
+    assert_eq!((images.count, images.height, images.width), (25, 28, 28));
+    let digits = Mnist::read(
+        &made.join("samples-images-idx3-ubyte"),
+        &made.join("samples-labels-idx1-ubyte"),
+    )
+    .unwrap();
+    let expected: Vec<u8> = (0..25).map(|i| i % 10).collect();
+    assert_eq!(digits.labels, expected);
+    assert!((1..25).all(|i| digits.image(i) != digits.image(0)));
+}
+
+#[test]
+fn missing_weights_are_told() {
+    let folder = tempdir().unwrap();
+    let sample = ["sample", "--out", "x.png"];
+    let line = refused(folder.path(), &sample);
+    assert_eq!(
+        line,
+        "cannot read weights/manifest.json: it does not exist: train and export the weights, \
+         or name their folder with --weights DIR"
+    );
+    assert!(files(folder.path()).is_empty(), "nothing is left behind");
+    let line = refused(
+        folder.path(),
+        &["sample", "--out", "x.png", "--weights", "elsewhere"],
+    );
+    assert!(line.contains("elsewhere/manifest.json"), "{line}");
+
+    fs::create_dir(folder.path().join("weights")).unwrap();
+    fs::write(
+        folder.path().join("weights/manifest.json"),
+        r#"{"version":1,"models":{}}"#,
+    )
+    .unwrap();
+    let line = refused(folder.path(), &sample);
+    assert!(
+        line.contains("has no model \"unet\": run `unnoise train unet`"),
+        "{line}"
+    );
+}
+
+#[test]
+fn damaged_weights_are_told() {
+    let folder = with_weights();
+    let weights = folder.path().join("weights");
+    let (file, manifest) = (
+        weights.join("unet.safetensors"),
+        weights.join("manifest.json"),
+    );
+    let (bytes, json) = (
+        fs::read(&file).unwrap(),
+        fs::read_to_string(&manifest).unwrap(),
+    );
+    let sample = || refused(folder.path(), &["sample", "--out", "x.png"]);
+
+    fs::write(&file, &bytes[..bytes.len() - 100]).unwrap();
+    assert!(
+        sample().contains("unet.safetensors is incomplete"),
+        "{}",
+        sample()
+    );
+    let mut flipped = bytes.clone();
+    flipped[5000] ^= 4;
+    fs::write(&file, flipped).unwrap();
+    assert!(
+        sample().contains("unet.safetensors was altered"),
+        "{}",
+        sample()
+    );
+    fs::remove_file(&file).unwrap();
+    assert!(
+        sample().contains("unet.safetensors: it does not exist"),
+        "{}",
+        sample()
+    );
+    fs::create_dir(&file).unwrap();
+    assert!(
+        sample().contains("it is a folder, not a file"),
+        "{}",
+        sample()
+    );
+    fs::remove_dir(&file).unwrap();
+    fs::write(&file, &bytes).unwrap();
+
+    fs::write(&manifest, json.replace("\"version\": 1", "\"version\": 9")).unwrap();
+    assert!(
+        sample().contains("manifest.json has version 9"),
+        "{}",
+        sample()
+    );
+    fs::write(&manifest, &json[..json.len() / 2]).unwrap();
+    assert!(
+        sample().contains("manifest.json cannot be read"),
+        "{}",
+        sample()
+    );
+    fs::write(&manifest, [0xff, 0xfe, 0x00]).unwrap();
+    assert!(
+        sample().contains("manifest.json cannot be read"),
+        "{}",
+        sample()
+    );
+    fs::write(&manifest, json.replace("\"heads\": 4", "\"heads\": 0")).unwrap();
+    assert!(sample().contains("heads must divide"), "{}", sample());
+    fs::write(&manifest, json.replace("int8-block", "int4-block")).unwrap();
+    assert!(
+        sample().contains("which this program does not read"),
+        "{}",
+        sample()
+    );
+
+    export(&weights, &tiny(), 1, &Device::flex());
+    assert!(
+        sample().contains("its pictures are not 28x28 pixels"),
+        "{}",
+        sample()
+    );
+}
+
+#[test]
+fn settings_out_of_range_are_told() {
+    let folder = with_weights();
+    let sample = |arguments: &[&str]| {
+        refused(
+            folder.path(),
+            &[&["sample", "--out", "x.png"], arguments].concat(),
+        )
+    };
+    assert_eq!(sample(&["--steps", "0"]), "steps must be 1 to 1000, not 0");
+    assert_eq!(
+        sample(&["--steps", "1001"]),
+        "steps must be 1 to 1000, not 1001"
+    );
+    assert_eq!(
+        sample(&["--guidance", "21"]),
+        "guidance must be 0 to 20, not 21"
+    );
+    assert_eq!(
+        sample(&["--guidance=-1"]),
+        "guidance must be 0 to 20, not -1"
+    );
+    assert_eq!(
+        sample(&["--guidance", "NaN"]),
+        "guidance must be 0 to 20, not NaN"
+    );
+    assert_eq!(sample(&["--eta", "2"]), "eta must be 0 to 1, not 2");
+
+    let misused =
+        |arguments: &[&str]| misused(&[&["sample", "--out", "x.png"], arguments].concat());
+    for (arguments, says) in [
+        (vec!["--digit", "10"], "10 is not in 0..=9"),
+        (vec!["--digit", "three"], "invalid value 'three'"),
+        (vec!["--digit=-1"], "invalid value '-1'"),
+        (vec!["--count", "0"], "0 is not in 1.."),
+        (vec!["--balanced", "0"], "0 is not in 1.."),
+        (vec!["--steps", "few"], "invalid value 'few'"),
+        (vec!["--steps=-1"], "invalid value '-1'"),
+        (vec!["--guidance", "much"], "invalid value 'much'"),
+        (vec!["--seed=-1"], "invalid value '-1'"),
+        (
+            vec!["--sampler", "best"],
+            "there is no sampler \"best\": choose one of ddpm, ddim",
+        ),
+        (
+            vec!["--schedule", "best"],
+            "there is no schedule \"best\": choose one of karras",
+        ),
+        (
+            vec!["--device", "abacus"],
+            "\"abacus\" is no device: choose auto, cpu",
+        ),
+        (
+            vec!["--digit", "3", "--balanced", "10"],
+            "cannot be used with",
+        ),
+        (vec!["--prompt"], "unexpected argument '--prompt'"),
+    ] {
+        let said = misused(&arguments);
+        assert!(said.contains(says), "{arguments:?}: {said}");
+    }
+    assert_eq!(files(folder.path()), ["weights"]);
+}
+
+#[test]
+fn a_device_that_is_not_built_in_is_told() {
+    let folder = with_weights();
+    for (device, built) in [
+        ("ndarray", cfg!(feature = "ndarray")),
+        ("tch", cfg!(feature = "tch")),
+        ("wgpu", cfg!(feature = "wgpu")),
+        ("cuda", cfg!(feature = "cuda")),
+    ] {
+        if !built {
+            let line = refused(
+                folder.path(),
+                &["sample", "--out", "x.png", "--device", device],
+            );
+            let expected = format!(
+                "built without the device \"{device}\": rebuild it with `--features {device}`"
+            );
+            assert!(line.contains(&expected), "{line}");
+        }
+    }
+    succeeds(
+        folder.path(),
+        &[
+            "sample", "--steps", "1", "--out", "x.png", "--device", "cpu",
+        ],
+    );
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_told() {
+    let folder = with_weights();
+    fs::write(folder.path().join("file"), "in the way").unwrap();
+    for arguments in [
+        vec!["sample", "--steps", "1", "--out", "file/x.png"],
+        vec![
+            "sample",
+            "--steps",
+            "1",
+            "--balanced",
+            "10",
+            "--out",
+            "file",
+        ],
+        vec![
+            "sample",
+            "--steps",
+            "1",
+            "--balanced",
+            "10",
+            "--out",
+            "file/deeper",
+        ],
+        vec!["data", "--data", "file"],
+    ] {
+        let line = refused(folder.path(), &arguments);
+        assert!(
+            line.contains("choose another path"),
+            "{arguments:?}: {line}"
+        );
+    }
+    fs::create_dir(folder.path().join("folder")).unwrap();
+    let line = refused(
+        folder.path(),
+        &["sample", "--steps", "1", "--out", "folder"],
+    );
+    assert!(line.contains("cannot write folder"), "{line}");
+    assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"in the way");
+    assert_eq!(files(folder.path()), ["file", "folder", "weights"]);
+}
+
+/// What is printed into a full disk or a closed pipe is lost, with a sentence.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_cannot_be_written_is_told() {
+    let folder = with_weights();
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let site = folder.path().join("index.html");
+    fs::write(site, "hello").unwrap();
+    let command = ["serve", "--port", "0", "--site", "."];
+    let output = unnoise()
+        .args(command)
+        .current_dir(folder.path())
+        .stdout(full)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("No space left on device") && !said.contains("panicked at"),
+        "{said}"
+    );
+}
+
+#[test]
+fn training_without_data_is_told() {
+    let folder = tempdir().unwrap();
+    for arguments in [
+        vec!["train", "unet"],
+        vec!["train", "unet", "--resume"],
+        vec!["eval"],
+    ] {
+        let line = refused(folder.path(), &arguments);
+        let expected = "train-images-idx3-ubyte is not in data (nor is train-images-idx3-ubyte.gz): \
+                        run `unnoise data`, or name its folder with `--data DIR`";
+        assert_eq!(line, expected, "{arguments:?}");
+    }
+    fs::create_dir(folder.path().join("data")).unwrap();
+    fs::write(folder.path().join("data/train-images-idx3-ubyte"), [0; 100]).unwrap();
+    let line = refused(folder.path(), &["train", "unet"]);
+    assert!(line.contains("is not MNIST's: its MD5 sum is"), "{line}");
+    assert_eq!(files(folder.path()), ["data"]);
+
+    let line = refused(folder.path(), &["data", "--from", "nowhere"]);
+    assert!(line.contains("cannot copy from nowhere"), "{line}");
+
+    for arguments in [
+        ["--learning-rate", "0"],
+        ["--learning-rate", "NaN"],
+        ["--learning-rate", "2"],
+    ] {
+        let line = refused(
+            folder.path(),
+            &[&["train", "unet"], &arguments[..]].concat(),
+        );
+        assert!(
+            line.starts_with("--learning-rate must be above 0 and at most 1, not "),
+            "{line}"
+        );
+    }
+    for arguments in [
+        ["--epochs", "0"],
+        ["--batch", "0"],
+        ["--batch", "60001"],
+        ["--checkpoint-every", "-1"],
+    ] {
+        misused(&[&["train", "unet"], &arguments[..]].concat());
+    }
+    assert!(misused(&["train", "gpt"]).contains("invalid value 'gpt'"));
+    assert!(misused(&["train"]).contains("required"));
+}
+
+#[test]
+fn export_without_a_run_is_told() {
+    let folder = tempdir().unwrap();
+    for arguments in [vec!["export"], vec!["export", "unet"]] {
+        let line = refused(folder.path(), &arguments);
+        assert_eq!(
+            line,
+            "there is no training run in runs/unet: begin one with `unnoise train`"
+        );
+    }
+    fs::create_dir_all(folder.path().join("runs/unet")).unwrap();
+    fs::write(
+        folder.path().join("runs/unet/checkpoint.safetensors"),
+        "nonsense",
+    )
+    .unwrap();
+    let line = refused(folder.path(), &["export"]);
+    assert!(line.contains("is no checkpoint of this program"), "{line}");
+    assert_eq!(files(folder.path()), ["runs"], "no weights are begun");
+}
+
+#[test]
+fn options_of_eval_that_contradict_are_told() {
+    for arguments in [
+        vec!["eval", "--samples", "made", "--record"],
+        vec!["eval", "--quick", "--record"],
+        vec!["eval", "--samples", "made", "--before"],
+    ] {
+        assert!(misused(&arguments).contains("cannot be used with"));
+    }
+}
+
+/// The server, ended with the test.
+struct Server {
+    child: Child,
+    port: u16,
+}
+
+impl Server {
+    fn start(site: &Path) -> Self {
+        let mut child = unnoise()
+            .args(["serve", "--port", "0", "--site"])
+            .arg(site)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let port = line
+            .split(':')
+            .nth(2)
+            .and_then(|rest| rest.split('/').next())
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert_eq!(
+            line,
+            format!("unnoise is at http://127.0.0.1:{port}/ (Ctrl-C stops it)\n")
+        );
+        Self { child, port }
+    }
+
+    /// Status, header and body of a path, sent as it stands.
+    fn get(&self, path: &str) -> (u16, String, Vec<u8>) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .unwrap();
+        let head = String::from_utf8(answer[..end].to_vec())
+            .unwrap()
+            .to_lowercase();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head, answer[end + 4..].to_vec())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn serve_serves_the_site_and_nothing_else() {
+    let folder = tempdir().unwrap();
+    let site = folder.path().join("dist");
+    fs::create_dir_all(site.join("wasm/cpu")).unwrap();
+    fs::write(folder.path().join("secret"), "keep out").unwrap();
+    fs::write(site.join("index.html"), "<title>unnoise</title>").unwrap();
+    fs::write(site.join("wasm/cpu/unnoise_bg.wasm"), b"\0asm").unwrap();
+    fs::write(site.join("unnoise.js"), "export {}").unwrap();
+    fs::write(site.join("style.css"), "body {}").unwrap();
+    fs::write(site.join("unet.safetensors"), [1, 2, 3]).unwrap();
+
+    let server = Server::start(&site);
+    for (path, kind, body) in [
+        ("/", "text/html", &b"<title>unnoise</title>"[..]),
+        ("/index.html", "text/html", b"<title>unnoise</title>"),
+        ("/?backend=cpu", "text/html", b"<title>unnoise</title>"),
+        ("/wasm/cpu/unnoise_bg.wasm", "application/wasm", b"\0asm"),
+        ("/unnoise.js", "text/javascript", b"export {}"),
+        ("/style.css", "text/css", b"body {}"),
+        ("/unet.safetensors", "application/octet-stream", &[1, 2, 3]),
+    ] {
+        let (status, head, answer) = server.get(path);
+        assert_eq!(status, 200, "{path}");
+        assert!(
+            head.contains(&format!("content-type: {kind}")),
+            "{path}: {head}"
+        );
+        assert_eq!(answer, body, "{path}");
+    }
+    for path in [
+        "/missing",
+        "/../secret",
+        "/wasm/../../secret",
+        "/%2e%2e/secret",
+        "/..%2fsecret",
+        "/wasm/%2e%2e%2f%2e%2e%2fsecret",
+        "/..\\secret",
+        "//etc/passwd",
+        "/\0",
+        "/%00",
+    ] {
+        let (status, _, body) = server.get(path);
+        assert!((400..500).contains(&status), "{path}: {status}");
+        assert!(
+            !String::from_utf8_lossy(&body).contains("keep out"),
+            "{path}"
+        );
+    }
+    // It still serves.
+    assert_eq!(server.get("/").0, 200);
+}
+
+#[test]
+fn serve_tells_what_it_cannot_do() {
+    let folder = tempdir().unwrap();
+    let line = refused(folder.path(), &["serve"]);
+    assert_eq!(
+        line,
+        "dist holds no built site (no index.html): run `./build.sh site` first, \
+         or name its folder with --site DIR"
+    );
+    fs::create_dir(folder.path().join("dist")).unwrap();
+    fs::write(folder.path().join("dist/index.html"), "hello").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let line = refused(folder.path(), &["serve", "--port", &port]);
+    assert!(
+        line.starts_with(&format!("port {port} cannot be used (")),
+        "{line}"
+    );
+    assert!(line.ends_with("choose another with --port N"), "{line}");
+    assert!(misused(&["serve", "--port", "70000"]).contains("70000 is not in 0..=65535"));
+}
