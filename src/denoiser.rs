@@ -98,8 +98,10 @@ pub const SIGMA_DATA: f64 = 0.6;
 /// Below this a pixel moves by less than an 8-bit grey level.
 const SIGMA_MIN: f64 = 0.02;
 
-/// At this σ nothing of a digit is left.
-const SIGMA_MAX: f64 = 80.0;
+/// At this σ the eye and the network see nothing of a digit. EDM starts at 80: measured here, that
+/// spends a quarter of the steps on noise alone, which training has hardly seen (it draws one σ in
+/// a thousand above 20), and ends further from the test set for the same share of digits seen right.
+const SIGMA_MAX: f64 = 20.0;
 
 impl Edm {
     /// Wraps a network.

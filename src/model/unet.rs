@@ -98,7 +98,7 @@ impl ModelConfig for UnetConfig {
             ),
             (
                 self.channels.iter().all(fits),
-                "channels must be 1 to 4096, and above 8 multiples of 8",
+                "channels must be 1 to 4096, best multiples of 8",
             ),
             (
                 self.heads > 0 && lowest.is_multiple_of(self.heads),

@@ -19,7 +19,7 @@ const PLAN = {
   firefox: { ...generate, ...layout, ...parityCpu },
 };
 /** One test may not hold the others up. */
-const LIMIT = 180_000;
+const LIMIT = 400_000;
 
 const { values: options } = parseArgs({
   options: { site: { type: 'string' }, weights: { type: 'string' }, native: { type: 'string' }, only: { type: 'string', default: '' } },
