@@ -213,9 +213,11 @@ wasm() {
 # network no faster.
 bundle() {
   local name=$1 feature=$2
+  local built=$CARGO_TARGET_DIR/$WASM/wasm-$name/unnoise.wasm out=$CARGO_TARGET_DIR/site/$name bindgen=$TOOLS/bin/wasm-bindgen
   wasm build --profile "wasm-$name" --lib --no-default-features --features "web,$feature"
-  "$TOOLS/bin/wasm-bindgen" --target web --no-typescript --remove-name-section --remove-producers-section \
-    --out-name unnoise --out-dir "$CARGO_TARGET_DIR/site/$name" "$CARGO_TARGET_DIR/$WASM/wasm-$name/unnoise.wasm"
+  local made=$out/unnoise_bg.wasm
+  [[ $made -nt $built && $made -nt $bindgen && $made -nt build.sh ]] ||
+    "$bindgen" --target web --no-typescript --remove-name-section --remove-producers-section --out-name unnoise --out-dir "$out" "$built"
 }
 
 assemble() {
@@ -223,9 +225,9 @@ assemble() {
   [[ -f $WEIGHTS/manifest.json ]] ||
     stop "$WEIGHTS holds no weights: train and export them (\`unnoise data\`, \`unnoise train unet\`, \`unnoise export\`), or name their folder with WEIGHTS=DIR."
   rm -rf dist
-  mkdir -p dist/wasm
+  mkdir -p dist/wasm dist/weights
   cp -R www/. dist/
-  cp -R "$WEIGHTS" dist/weights
+  cp -R "$WEIGHTS/." dist/weights/
   for name in cpu gpu; do
     mkdir "dist/wasm/$name"
     cp "$CARGO_TARGET_DIR/site/$name"/unnoise{.js,_bg.wasm} "dist/wasm/$name/"

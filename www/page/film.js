@@ -3,8 +3,9 @@
 import { denoisedImage, noisyImage } from './pixels.js';
 
 /** The curve's range; what is below it, 0 at the end, lies on its floor. */
-const SIGMA_MAX = 100;
+const SIGMA_MAX = 20;
 const SIGMA_MIN = 0.01;
+const RULES = [10, 1, 0.1];
 const GAP = 2;
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -62,7 +63,7 @@ export class Film {
     const svg = document.createElementNS(SVG, 'svg');
     svg.setAttribute('viewBox', '0 0 1000 100');
     svg.setAttribute('preserveAspectRatio', 'none');
-    for (const sigma of [100, 10, 1, 0.1]) {
+    for (const sigma of RULES) {
       const rule = document.createElementNS(SVG, 'line');
       for (const [name, value] of Object.entries({ x1: 0, x2: 1000, y1: height(sigma), y2: height(sigma) })) rule.setAttribute(name, value);
       svg.append(rule);
@@ -73,9 +74,9 @@ export class Film {
     const labels = document.createElement('div');
     labels.className = 'labels';
     labels.setAttribute('aria-hidden', 'true');
-    for (const sigma of [100, 10, 1, 0.1]) {
+    for (const sigma of RULES) {
       const label = document.createElement('span');
-      label.textContent = sigma === 100 ? 'σ 100' : String(sigma);
+      label.textContent = sigma === RULES[0] ? `σ ${sigma}` : String(sigma);
       label.style.top = `${height(sigma)}%`;
       labels.append(label);
     }
