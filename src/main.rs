@@ -134,7 +134,7 @@ struct Train {
     #[arg(long)]
     resume: bool,
     /// Passes over the training digits
-    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     epochs: u64,
     /// Digits a step
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=60_000))]

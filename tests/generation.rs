@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, path::Path, rc::Rc};
 
 use burn::{
     module::Module,
@@ -17,6 +17,8 @@ use unnoise::{
         Frame, Generation, GenerationError, MAX_GUIDANCE, MAX_STEPS, Request, Settings,
         SettingsError,
     },
+    image::DIGIT_SIZE,
+    native::{picture, sample},
     rng,
     sampler::SamplerKind,
     schedule::Schedule,
@@ -534,6 +536,39 @@ fn golden() {
             "{sampler} is {apart} away; it made {thousandths:?}"
         );
     }
+}
+
+/// The digit of the shipped weights with which the page opens, as a picture that a person can look at:
+/// `unnoise sample --digit 3 --seed 7 --device cpu --out tests/golden/digit-3-seed-7.png`, whose frame
+/// is 2 pixels wide.
+#[test]
+fn the_shipped_weights_draw_the_stored_digit() {
+    const FRAME: usize = 2;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let stored = picture::read_png(&root.join("tests/golden/digit-3-seed-7.png")).unwrap();
+    let inner = FRAME..stored.height - FRAME;
+    let golden: Vec<f32> = inner
+        .flat_map(|y| {
+            stored.values[y * stored.width..][..stored.width][FRAME..][..DIGIT_SIZE].to_vec()
+        })
+        .collect();
+
+    let device = Device::flex();
+    let unet = sample::exported_unet(&root.join("weights"), &device).unwrap();
+    let frames = frames(unet, &Settings::default(), &[digit(3, 7)], &device);
+    let made: Vec<f32> = frames
+        .last()
+        .unwrap()
+        .x
+        .iter()
+        .map(|v| v.clamp(-1.0, 1.0))
+        .collect();
+    // A stored pixel is rounded to half a grey level.
+    let apart = furthest(&made, &golden);
+    assert!(
+        apart <= unnoise::generation::PARITY_TOLERANCE + 1.0 / 255.0,
+        "{apart} away"
+    );
 }
 
 const GOLDEN: [(SamplerKind, [i16; 64]); 2] = [
