@@ -292,12 +292,19 @@ document() {
 # Every feature alone; `web` comes with each of its two backends in the bundles.
 check_features() {
   local feature
-  for feature in native flex ndarray wgpu cuda webgpu; do
+  for feature in native flex ndarray wgpu webgpu; do
     say "--features $feature"
     cargo check --release --quiet --lib --no-default-features --features "$feature"
   done
+  say "--features cuda"
+  check_cuda
   say "--features tch"
   check_tch
+}
+
+# Checked without LLVM, which a build script would download: it is told that nothing will be linked.
+check_cuda() {
+  DOCS_RS=1 cargo check --release --quiet --lib --no-default-features --features cuda
 }
 
 # Checked without LibTorch, which its build script would download: the script is told to have found one.
