@@ -276,8 +276,11 @@ counted() {
   return "$status"
 }
 
+# With the second opinion of burn-ndarray, which some tests compare with.
+readonly TESTED=(--release --features ndarray)
+
 lint() {
-  cargo clippy --release --all-targets -- -D warnings
+  cargo clippy "${TESTED[@]}" --all-targets -- -D warnings
 }
 
 # The binding and its tests, which the command above does not see.
@@ -286,30 +289,27 @@ lint_web() {
 }
 
 document() {
-  RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps --lib
+  RUSTDOCFLAGS="-D warnings" cargo doc "${TESTED[@]}" --no-deps --lib
 }
 
-# Every feature alone; `web` comes with each of its two backends in the bundles.
+test_crate() {
+  cargo test "${TESTED[@]}"
+}
+
+# Every feature alone; `web` is built with each of its two backends for the site.
 check_features() {
   local feature
-  for feature in native flex ndarray wgpu webgpu; do
-    say "--features $feature"
-    cargo check --release --quiet --lib --no-default-features --features "$feature"
-  done
-  say "--features cuda"
-  check_cuda
-  say "--features tch"
-  check_tch
+  check default
+  for feature in native flex ndarray wgpu webgpu; do check "$feature"; done
+  # Their build scripts would download LLVM and LibTorch, which a check has no use for.
+  DOCS_RS=1 check cuda
+  check tch --config "target.$(host).tch.libtorch_lib=''"
 }
 
-# Checked without LLVM, which a build script would download: it is told that nothing will be linked.
-check_cuda() {
-  DOCS_RS=1 cargo check --release --quiet --lib --no-default-features --features cuda
-}
-
-# Checked without LibTorch, which its build script would download: the script is told to have found one.
-check_tch() {
-  cargo check --release --quiet --lib --no-default-features --features tch --config "target.$(host).tch.libtorch_lib=''"
+# check FEATURE OPTION...: whether the crate compiles with one feature alone.
+check() {
+  say "--features $1"
+  cargo check --release --quiet --no-default-features --features "$@"
 }
 
 test_binding() {
@@ -328,7 +328,7 @@ run_tests() {
   stage "format" cargo fmt --check
   stage "lints" lint
   stage "documentation" document
-  stage "tests of the crate" counted cargo test --release
+  stage "tests of the crate" counted test_crate
   stage "every feature alone" check_features
   stage "lints of the binding" lint_web
   build_site
