@@ -285,7 +285,7 @@ lint() {
 
 # The binding and its tests, which the command above does not see.
 lint_web() {
-  wasm clippy --profile wasm-cpu --lib --tests --no-default-features --features web,flex -- -D warnings
+  wasm clippy --profile wasm-cpu --lib --test web --no-default-features --features web,flex -- -D warnings
 }
 
 document() {

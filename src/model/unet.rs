@@ -265,7 +265,7 @@ impl Unet {
     }
 }
 
-#[cfg(all(test, feature = "flex"))]
+#[cfg(all(test, feature = "flex", not(target_arch = "wasm32")))]
 mod tests {
     use burn::tensor::TensorData;
     use proptest::prelude::*;

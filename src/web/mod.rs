@@ -137,7 +137,7 @@ impl Engine {
         )
         .map_err(exception)?;
         Ok(Run {
-            generation: Rc::new(RefCell::new(Some(run))),
+            generation: RefCell::new(Some(run)),
         })
     }
 }
@@ -146,7 +146,7 @@ impl Engine {
 #[wasm_bindgen]
 pub struct Run {
     /// Taken while a step is under way.
-    generation: Rc<RefCell<Option<Generation<Rc<dyn Denoiser>>>>>,
+    generation: RefCell<Option<Generation<Rc<dyn Denoiser>>>>,
 }
 
 const BUSY: &str = "the last step is still under way: await it first";
