@@ -118,22 +118,18 @@ need_crates() {
 # The compiler for the browser: the toolchain's own, or Debian's where rustup's server cannot be reached.
 wasm_cargo=(cargo)
 wasm_build_std=()
+readonly DEBIAN_WASM=(rustc-web cargo-web rust-web-src rust-web-llvm lld-22)
 
 need_wasm_target() {
   local library
   library=$(rustc --print target-libdir --target "$WASM")
-  if [[ ! -d $library ]] && have rustup; then
+  [[ ! -d $library ]] || return 0
+  if ! dpkg -s "${DEBIAN_WASM[@]}" >/dev/null 2>&1; then
     say "adding the target $WASM"
-    limit 300 rustup target add "$WASM" || say "rustup could not add it"
+    if have rustup && limit 300 rustup target add "$WASM"; then return; fi
+    say "rustup could not add it; taking Debian's compiler"
+    debian "The target $WASM, which rustup did not bring," "${DEBIAN_WASM[@]}"
   fi
-  [[ -d $library ]] || use_debian_wasm
-}
-
-use_debian_wasm() {
-  say "taking Debian's compiler for $WASM"
-  local packages=(rustc-web cargo-web rust-web-src rust-web-llvm lld-22)
-  dpkg -s "${packages[@]}" >/dev/null 2>&1 ||
-    debian "The target $WASM, which \`rustup target add $WASM\` did not bring," "${packages[@]}"
   wasm_cargo=(env RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo)
   wasm_build_std=(-Z 'build-std=std,panic_abort')
 }
@@ -285,6 +281,10 @@ lint() {
 
 # The binding and its tests, which the command above does not see.
 lint_web() {
+  if ((${#wasm_build_std[@]})); then
+    say "left out: Debian's compiler has no clippy"
+    return
+  fi
   wasm clippy --profile wasm-cpu --lib --test web --no-default-features --features web,flex -- -D warnings
 }
 

@@ -16,9 +16,9 @@ export const layout = {
 /** Where the driver can ask for it: not in Firefox. */
 export const calm = {
   async 'who wants less motion sees the finished digit'(t) {
-    const visit = await t.visit({ calm: true, hash: 'steps=5&speed=1' });
+    const visit = await t.visit({ calm: true, hash: 'steps=30&speed=1' });
     const began = Date.now();
     await visit.state('done');
-    assert.ok(Date.now() - began < 4000, 'it was played at a step a second');
+    assert.ok(Date.now() - began < 25_000, 'it was played at a step a second');
   },
 };
