@@ -74,6 +74,12 @@ pub enum SettingsError {
     /// No such digit.
     #[error("the digit must be 0 to 9, not {0}")]
     Digit(u8),
+    /// A picture to start from that is none.
+    #[error("the picture to start from must have {0} x {1} x {2} finite numbers")]
+    Picture(usize, usize, usize),
+    /// Out of range, or no number.
+    #[error("sigma must be above {1} and at most {2}, not {0}")]
+    Sigma(f64, f64, f64),
     /// An empty batch.
     #[error("no picture was asked for")]
     Nothing,
@@ -112,8 +118,7 @@ impl Settings {
     }
 
     /// The σ table of a run: steps + 1 decreasing values, ending in 0.
-    pub fn sigmas(&self, denoiser: &impl Denoiser) -> Vec<f64> {
-        let (sigma_min, sigma_max) = denoiser.sigma_range();
+    pub fn sigmas(&self, sigma_min: f64, sigma_max: f64) -> Vec<f64> {
         self.schedule
             .unwrap_or(self.sampler.schedule())
             .sigmas(self.steps, sigma_min, sigma_max)
@@ -153,6 +158,7 @@ pub struct Generation<D> {
     denoiser: Guided<D>,
     device: Device,
     sampler: Box<dyn Sampler>,
+    settings: Settings,
     sigmas: Vec<f64>,
     cond: Cond,
     seeds: Vec<u64>,
@@ -194,7 +200,8 @@ impl<D: Denoiser> Generation<D> {
         if let Some(digit) = requests.iter().filter_map(|r| r.digit).find(|&d| d > 9) {
             return Err(SettingsError::Digit(digit));
         }
-        let sigmas = settings.sigmas(&denoiser);
+        let (sigma_min, sigma_max) = denoiser.sigma_range();
+        let sigmas = settings.sigmas(sigma_min, sigma_max);
         let mut run = Self {
             denoiser: if settings.guidance == 1.0 {
                 Guided::Off(denoiser)
@@ -203,6 +210,7 @@ impl<D: Denoiser> Generation<D> {
             },
             device: device.clone(),
             sampler: settings.sampler.build(settings.eta),
+            settings: settings.clone(),
             sigmas,
             cond: Cond {
                 digits: requests.iter().map(|r| r.digit).collect(),
@@ -218,6 +226,38 @@ impl<D: Denoiser> Generation<D> {
             .map(|v| v * run.sigmas[0])
             .collect();
         Ok(run)
+    }
+
+    /// Starts from `picture`, the same for every request, with noise of amount `sigma` on it, in place of
+    /// pure noise (SDEdit, Meng et al. 2022, <https://arxiv.org/abs/2108.01073>): the more noise, the freer
+    /// the result. To be called before the first step.
+    ///
+    /// # Shapes
+    /// `picture` height × width × channels, clean, in [-1, 1].
+    ///
+    /// # Errors
+    /// [`SettingsError::Picture`], [`SettingsError::Sigma`].
+    pub fn starting_from(mut self, picture: &[f32], sigma: f64) -> Result<Self, SettingsError> {
+        let shape = self.denoiser.get().shape();
+        let [channels, height, width] = shape;
+        if picture.len() != channels * height * width || picture.iter().any(|v| !v.is_finite()) {
+            return Err(SettingsError::Picture(height, width, channels));
+        }
+        let (sigma_min, sigma_max) = self.denoiser.get().sigma_range();
+        if !(sigma > sigma_min && sigma <= sigma_max) {
+            return Err(SettingsError::Sigma(sigma, sigma_min, sigma_max));
+        }
+        self.sigmas = self.settings.sigmas(sigma_min, sigma);
+        let from = self.sigmas[0];
+        let planes = image::planes(picture, channels);
+        let clean = planes.iter().cycle();
+        self.x = self
+            .noise(0)
+            .iter()
+            .zip(clean)
+            .map(|(noise, x0)| x0 + from * noise)
+            .collect();
+        Ok(self)
     }
 
     /// Where the run stands.

@@ -31,6 +31,17 @@ pub fn interleave(planes: &[f64], channels: usize, pixels: usize) -> Vec<f32> {
     interleaved
 }
 
+/// Pixels of channels → planes of channels: [`interleave`] of one picture, undone.
+///
+/// # Shapes
+/// `picture` pixels × `channels`; returns `channels` × pixels.
+pub fn planes(picture: &[f32], channels: usize) -> Vec<f64> {
+    (0..channels)
+        .flat_map(|c| picture.iter().skip(c).step_by(channels))
+        .map(|&v| f64::from(v))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,6 +53,7 @@ mod tests {
             interleave(&[1.0, 2.0, 3.0, 4.0], 2, 2),
             [1.0, 3.0, 2.0, 4.0]
         );
+        assert_eq!(planes(&[1.0, 3.0, 2.0, 4.0], 2), [1.0, 2.0, 3.0, 4.0]);
         assert_eq!(
             [to_pixel(-9.0), to_pixel(9.0), to_pixel(f32::NAN)],
             [0, 255, 0]

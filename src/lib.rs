@@ -9,6 +9,7 @@
 //! | [`sampler`] | σᵢ → σᵢ₊₁, pure, in f64 |
 //! | [`denoiser`] | what generates: (x, σ, cond) → denoised, and the wrappers that make one |
 //! | [`generation`] | a resumable run; the only place where a sampler meets a tensor |
+//! | [`library`] | the networks that are loaded, and what can generate with them |
 //! | [`nn`] | blocks that models share |
 //! | [`model`] | one file a model: `Config` and `Module` |
 //! | [`image`] | pixels ↔ tensors: the one normalisation |
@@ -37,6 +38,7 @@
 pub mod denoiser;
 pub mod generation;
 pub mod image;
+pub mod library;
 pub mod model;
 pub mod nn;
 pub mod rng;

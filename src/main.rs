@@ -5,6 +5,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,20 +13,30 @@ use std::{
     time::Duration,
 };
 
-use burn::tensor::Device;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 use unnoise::{
-    denoiser::Edm,
+    denoiser::Denoiser,
     generation::{Request, Settings},
-    model::unet::UnetConfig,
+    library::{Generator, Network},
+    model::{
+        Cost, ModelConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig, unet::UnetConfig,
+    },
     native::{
         atomic,
         data::{self, Mnist, Split},
         device::DeviceKind,
-        evaluation::{self, Report, lenet::Classifier},
+        evaluation::{
+            self, Report,
+            lenet::Classifier,
+            noise::{self, LossTable, NoiseTable},
+            suite::{self, Figures},
+        },
         export, picture, sample, serve,
-        train::{self, Recipe, Run, TrainError, unet::UnetTask},
+        train::{
+            self, Recipe, Run, Task, TrainError, noise_level::NoiseLevelTask, scorer::ScorerTask,
+            unet::UnetTask,
+        },
     },
     sampler::SamplerKind,
     schedule::Schedule,
@@ -54,9 +65,9 @@ enum Command {
     Train(Train),
     /// Training runs → quantised weights and their manifest
     Export {
-        /// What to export; all that is trained, if nothing is named
-        #[arg(value_enum)]
-        models: Vec<Model>,
+        /// What to export: unet, unet-blind, noise-level, scorer [default: all that is trained]
+        #[arg(value_name = "NETWORK")]
+        networks: Vec<Network>,
         #[command(flatten)]
         runs: RunsFolder,
         #[command(flatten)]
@@ -75,20 +86,6 @@ enum Command {
         #[arg(long, value_name = "DIR", default_value = "dist")]
         site: PathBuf,
     },
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Model {
-    /// The U-Net that denoises digits
-    Unet,
-}
-
-impl Model {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Unet => "unet",
-        }
-    }
 }
 
 #[derive(Args)]
@@ -121,9 +118,8 @@ struct DeviceChoice {
 
 #[derive(Args)]
 struct Train {
-    /// What to train
-    #[arg(value_enum)]
-    model: Model,
+    /// What to train: unet, unet-blind, noise-level or scorer
+    network: Network,
     #[command(flatten)]
     data: DataFolder,
     #[command(flatten)]
@@ -133,15 +129,15 @@ struct Train {
     /// Continue from the last checkpoint
     #[arg(long)]
     resume: bool,
-    /// Passes over the training digits
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
-    epochs: u64,
+    /// Passes over the training digits [default: what the shipped weights had]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: Option<u64>,
     /// Digits a step
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     batch: u64,
-    /// Learning rate after warm-up
-    #[arg(long, default_value_t = 3e-3)]
-    learning_rate: f64,
+    /// Learning rate after warm-up [default: what the shipped weights had]
+    #[arg(long)]
+    learning_rate: Option<f64>,
     /// Decides the initial weights and every random draw
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -186,6 +182,9 @@ impl Generate {
 
 #[derive(Args)]
 struct Sample {
+    /// What generates: digits, digits-blind, digits-estimated, scorer, scorer-plain or noise-level
+    #[arg(long, default_value_t)]
+    model: Generator,
     /// The digit, 0 to 9 [default: any]
     #[arg(long, conflicts_with = "balanced", value_parser = clap::value_parser!(u8).range(0..=9))]
     digit: Option<u8>,
@@ -208,7 +207,11 @@ struct Sample {
 
 #[derive(Args)]
 struct Eval {
-    /// 1,000 pictures instead of 10,000
+    /// What to measure: digits, digits-blind, digits-estimated, scorer, scorer-plain, noise-level
+    /// [default: all whose weights are there]
+    #[arg(value_name = "MODEL", conflicts_with = "samples")]
+    models: Vec<Generator>,
+    /// 1,000 pictures instead of 10,000; of models that follow a gradient, 200 instead of 1,000
     #[arg(long)]
     quick: bool,
     /// Judge the samples of this folder (made by `sample --balanced`) instead of making new ones
@@ -267,10 +270,10 @@ fn run(command: Command, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
         Command::Data { from, data } => fetch(&data.folder, from.as_deref()),
         Command::Train(options) => train(&options, interrupted),
         Command::Export {
-            models,
+            networks,
             runs,
             weights,
-        } => export(&models, &runs.folder, &weights.folder),
+        } => export(&networks, &runs.folder, &weights.folder),
         Command::Sample(options) => generate(&options, interrupted),
         Command::Eval(options) => evaluate(&options, interrupted),
         Command::Serve { port, site } => Ok(serve::serve(&site, port)?),
@@ -313,64 +316,98 @@ fn catch_interrupts(interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
 }
 
 fn train(options: &Train, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
-    if !(options.learning_rate > 0.0 && options.learning_rate <= 1.0) {
+    let network = options.network;
+    let usual = Recipe::of(network);
+    let recipe = Recipe {
+        epochs: options.epochs.unwrap_or(usual.epochs),
+        batch: options.batch as usize,
+        learning_rate: options.learning_rate.unwrap_or(usual.learning_rate),
+        seed: options.seed,
+        ..usual
+    };
+    if !(recipe.learning_rate > 0.0 && recipe.learning_rate <= 1.0) {
         return Err(format!(
             "--learning-rate must be above 0 and at most 1, not {}",
-            options.learning_rate
+            recipe.learning_rate
         )
         .into());
     }
-    let recipe = Recipe {
-        epochs: options.epochs,
-        batch: options.batch as usize,
-        learning_rate: options.learning_rate,
-        warmup: 300,
-        ema_decay: 0.9995,
-        seed: options.seed,
-    };
     let run = Run {
-        folder: options.runs.folder.join(options.model.name()),
+        folder: options.runs.folder.join(network.name()),
         resume: options.resume,
         checkpoint_every: Duration::from_secs(options.checkpoint_every),
     };
     catch_interrupts(interrupted)?;
-    match options.model {
-        Model::Unet => {
+    let (data, seed) = (&options.data.folder, recipe.seed);
+    let job = Job {
+        recipe: &recipe,
+        run: &run,
+        device: options.device.kind,
+        interrupted,
+    };
+    match network {
+        Network::Unet => {
             let config = UnetConfig::new();
-            let cost = config.cost();
-            say!(
-                "unet: {} parameters, {:.1} MFLOP a call",
-                cost.parameters,
-                cost.mflop()
-            )?;
-            let task = UnetTask::new(config, &options.data.folder, recipe.seed)?;
-            train::train(
-                &task,
-                &recipe,
-                &run,
-                &options.device.kind.open()?,
-                interrupted,
-            )?;
+            job.go(config.cost(), &UnetTask::new(network, config, data, seed)?)?;
+        }
+        Network::UnetBlind => {
+            let config = UnetConfig::new().with_noise_features(0);
+            job.go(config.cost(), &UnetTask::new(network, config, data, seed)?)?;
+        }
+        Network::NoiseLevel => {
+            let config = NoiseLevelConfig::new();
+            job.go(config.cost(), &NoiseLevelTask::new(config, data, seed)?)?;
+        }
+        Network::Scorer => {
+            let config = ScorerConfig::new();
+            job.go(config.cost(), &ScorerTask::new(config, data, seed)?)?;
         }
     }
     say!(
-        "trained: see {}, then run `unnoise export {}`",
-        run.folder.display(),
-        options.model.name()
+        "trained: see {}, then run `unnoise export {network}`",
+        run.folder.display()
     )?;
     Ok(())
 }
 
-fn export(models: &[Model], runs: &Path, weights: &Path) -> Result<(), Failure> {
-    let models = if models.is_empty() {
-        Model::value_variants()
+/// A training, all but what is trained.
+struct Job<'a> {
+    recipe: &'a Recipe,
+    run: &'a Run,
+    device: DeviceKind,
+    interrupted: &'a AtomicBool,
+}
+
+impl Job<'_> {
+    fn go<T: Task>(&self, cost: Cost, task: &T) -> Result<(), Failure> {
+        say!(
+            "{}: {} parameters, {:.1} MFLOP a call",
+            task.name(),
+            cost.parameters,
+            cost.mflop()
+        )?;
+        let device = self.device.open()?;
+        train::train(task, self.recipe, self.run, &device, self.interrupted)?;
+        Ok(())
+    }
+}
+
+fn export(networks: &[Network], runs: &Path, weights: &Path) -> Result<(), Failure> {
+    let trained = |network: &Network| train::is_run(&runs.join(network.name()));
+    let networks = if networks.is_empty() {
+        Network::ALL.into_iter().filter(trained).collect()
     } else {
-        models
+        networks.to_vec()
     };
-    for model in models {
-        let entry = match model {
-            Model::Unet => export::unet(&runs.join(model.name()), weights)?,
-        };
+    if networks.is_empty() {
+        return Err(format!(
+            "there is no training run in {}: begin one with `unnoise train`",
+            runs.display()
+        )
+        .into());
+    }
+    for network in networks {
+        let entry = export::network(network, &runs.join(network.name()), weights)?;
         say!(
             "{}: {} bytes, {} parameters, {:.1} MFLOP a call",
             weights.join(&entry.file).display(),
@@ -383,10 +420,12 @@ fn export(models: &[Model], runs: &Path, weights: &Path) -> Result<(), Failure> 
 }
 
 fn generate(options: &Sample, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
-    let settings = options.generate.settings(Settings::default());
+    let settings = options.generate.settings(options.model.defaults());
     settings.check()?;
     let device = options.device.kind.open()?;
-    let unet = sample::exported_unet(&options.weights.folder, &device)?;
+    let weights = &options.weights.folder;
+    let library = sample::exported(weights, options.model.networks(), &device)?;
+    let denoiser = library.denoiser(options.model)?;
     let seed = options.generate.seed;
     // The folder must be writable before minutes are spent on pictures.
     atomic::ready(match options.out.parent() {
@@ -397,7 +436,7 @@ fn generate(options: &Sample, interrupted: &Arc<AtomicBool>) -> Result<(), Failu
     catch_interrupts(interrupted)?;
     if let Some(count) = options.balanced {
         let requests = sample::balanced(count as usize, seed);
-        let pictures = sample::sample(unet, &settings, &requests, &device, interrupted)?;
+        let pictures = sample::sample(denoiser, &settings, &requests, &device, interrupted)?;
         sample::as_mnist(&pictures, &requests).write(
             &options.out.join(SAMPLE_IMAGES),
             &options.out.join(SAMPLE_LABELS),
@@ -410,7 +449,7 @@ fn generate(options: &Sample, interrupted: &Arc<AtomicBool>) -> Result<(), Failu
             seed: seed.wrapping_add(i),
         })
         .collect();
-    let pictures = sample::sample(unet, &settings, &requests, &device, interrupted)?;
+    let pictures = sample::sample(denoiser, &settings, &requests, &device, interrupted)?;
     let columns = (pictures.len() as f64).sqrt().ceil() as usize;
     let size = unnoise::image::DIGIT_SIZE;
     picture::save_png(
@@ -423,18 +462,11 @@ fn generate(options: &Sample, interrupted: &Arc<AtomicBool>) -> Result<(), Failu
 const SAMPLE_IMAGES: &str = "samples-images-idx3-ubyte";
 const SAMPLE_LABELS: &str = "samples-labels-idx1-ubyte";
 
-/// What `eval` measures unless told otherwise: 20 network calls a picture.
-fn eval_settings() -> Settings {
-    Settings {
-        steps: 10,
-        ..Settings::default()
-    }
-}
-
 fn evaluate(options: &Eval, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
     let device = options.device.kind.open()?;
     let train_set = Mnist::load(&options.data.folder, Split::Train)?;
     let test_set = Mnist::load(&options.data.folder, Split::Test)?;
+    let weights = &options.weights.folder;
     catch_interrupts(interrupted)?;
     let classifier = Classifier::load_or_train(
         &options.runs.folder.join("lenet"),
@@ -460,44 +492,75 @@ fn evaluate(options: &Eval, interrupted: &Arc<AtomicBool>) -> Result<(), Failure
         return save_json(options.json.as_deref(), &json!({ "samples": report }));
     }
 
-    let settings = options.generate.settings(eval_settings());
-    settings.check()?;
-    let requests = sample::balanced(
-        if options.quick { 1_000 } else { 10_000 },
-        options.generate.seed,
-    );
-    let measure = |title: &str, unet: Edm, device: &Device| -> Result<Report, Failure> {
-        say!(
-            "\n{title}: {} steps of {}, guidance {}, {} network calls a picture",
-            settings.steps,
-            settings.sampler,
-            settings.guidance,
-            settings.calls()
-        )?;
-        let pictures = sample::sample(unet, &settings, &requests, device, interrupted)?;
-        let report = judge(&sample::as_mnist(&pictures, &requests))?;
-        say!("{report}")?;
-        Ok(report)
+    let mut manifest = sample::manifest(weights)?;
+    let there = |network: &Network| manifest.models.contains_key(network.name());
+    let exported: Vec<Network> = Network::ALL.into_iter().filter(there).collect();
+    let generators = if options.models.is_empty() {
+        let can = |generator: &Generator| generator.networks().iter().all(&there);
+        Generator::ALL.into_iter().filter(can).collect()
+    } else {
+        options.models.clone()
     };
-    let mut figures = json!({ "settings": settings, "networkCalls": settings.calls() });
-    if options.before {
-        let (unet, config, _) = sample::trained_unet(&options.runs.folder.join("unet"), &device)?;
-        figures["beforeQuantisation"] = json!(measure(
-            "before quantisation",
-            Edm::new(unet, config),
-            &device
-        )?);
-    }
-    let exported = sample::exported_unet(&options.weights.folder, &device)?;
-    figures["afterQuantisation"] = json!(measure("as exported", exported, &device)?);
-    if options.record {
-        let mut manifest = sample::manifest(&options.weights.folder)?;
-        if let Some(entry) = manifest.models.get_mut("unet") {
-            entry.quality = figures.clone();
+    let library = sample::exported(weights, &exported, &device)?;
+    let mut figures = Figures::default();
+
+    for &generator in &generators {
+        let settings = options.generate.settings(suite::settings(generator));
+        settings.check()?;
+        let requests = sample::balanced(
+            suite::count(generator, options.quick),
+            options.generate.seed,
+        );
+        let measure = |title: &str, denoiser: Rc<dyn Denoiser>| -> Result<Report, Failure> {
+            say!(
+                "\n{generator}, {title}: {} steps of {}, guidance {}, {} network calls a picture",
+                settings.steps,
+                settings.sampler,
+                settings.guidance,
+                settings.calls()
+            )?;
+            let pictures = sample::sample(denoiser, &settings, &requests, &device, interrupted)?;
+            let mut report = judge(&sample::as_mnist(&pictures, &requests))?;
+            if !generator.takes_a_digit() {
+                report = report.unasked();
+            }
+            say!("{report}")?;
+            Ok(report)
+        };
+        figures.set(generator, "settings", json!(settings));
+        figures.set(generator, "networkCalls", json!(settings.calls()));
+        if options.before {
+            let trained = sample::trained(&options.runs.folder, generator.networks(), &device)?;
+            let report = measure("before quantisation", trained.denoiser(generator)?)?;
+            figures.set(generator, "beforeQuantisation", json!(report));
         }
-        export::write_manifest(&options.weights.folder, &manifest)?;
+        let report = measure("as exported", library.denoiser(generator)?)?;
+        figures.set(generator, "afterQuantisation", json!(report));
     }
-    save_json(options.json.as_deref(), &json!({ "unet": figures }))
+
+    let mut losses = Vec::new();
+    for &generator in generators.iter().filter(|g| g.takes_a_digit()) {
+        let by_sigma = noise::losses(&*library.denoiser(generator)?, &test_set, &device)?;
+        let rows: Vec<_> = noise::SIGMAS.iter().zip(&by_sigma).collect();
+        figures.set(generator, "lossBySigma", json!(rows));
+        losses.push((generator.name(), by_sigma));
+    }
+    if !losses.is_empty() {
+        say!("\nLoss by sigma on the test digits; 1 is as good as no network")?;
+        say!("{}", LossTable(&losses))?;
+    }
+    let predicts = |g: &Generator| g.networks().contains(&Network::NoiseLevel);
+    if generators.iter().any(predicts) {
+        let errors = noise::noise_errors(&*library.noise_level()?, &test_set, &device)?;
+        say!("\nThe predicted amount of noise on the test digits, relative errors")?;
+        say!("{}", NoiseTable(&errors))?;
+        figures.set(Generator::NoiseLevel, "errorBySigma", json!(errors));
+    }
+    if options.record {
+        figures.record(&mut manifest);
+        export::write_manifest(weights, &manifest)?;
+    }
+    save_json(options.json.as_deref(), &figures.json())
 }
 
 fn save_json(path: Option<&Path>, figures: &serde_json::Value) -> Result<(), Failure> {

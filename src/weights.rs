@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use burn::{
     module::Module,
     store::ModuleRecord,
-    tensor::{Bytes, DType, Shape},
+    tensor::{Bytes, DType, Device, Shape},
 };
 use burn_pack::{Reader, Tensor, Writer};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -205,6 +205,44 @@ impl Entry {
             )));
         }
         decode(module, bytes, *block).map_err(|reason| self.unfit(reason))
+    }
+}
+
+/// Where a network comes from.
+pub trait Source {
+    /// Why it cannot be had.
+    type Error;
+
+    /// The network with its weights, and its configuration.
+    ///
+    /// # Errors
+    /// What is wrong with the source.
+    fn open<C: ModelConfig>(&self, device: &Device) -> Result<(C::Model, C), Self::Error>;
+
+    /// The error for a network that is sound, but not the one that is wanted.
+    fn misfit(&self, reason: &str) -> Self::Error;
+}
+
+/// A weights file and its line in the manifest.
+#[derive(Clone, Copy, Debug)]
+pub struct WeightsFile<'a> {
+    /// The line.
+    pub entry: &'a Entry,
+    /// The file.
+    pub bytes: &'a [u8],
+}
+
+impl Source for WeightsFile<'_> {
+    type Error = WeightsError;
+
+    fn open<C: ModelConfig>(&self, device: &Device) -> Result<(C::Model, C), WeightsError> {
+        let config: C = self.entry.config()?;
+        let network = self.entry.load(config.init(device), self.bytes)?;
+        Ok((network, config))
+    }
+
+    fn misfit(&self, reason: &str) -> WeightsError {
+        self.entry.unfit(reason)
     }
 }
 

@@ -539,11 +539,14 @@ fn training_without_data_is_told() {
 #[test]
 fn export_without_a_run_is_told() {
     let folder = tempdir().unwrap();
-    for arguments in [vec!["export"], vec!["export", "unet"]] {
+    for (arguments, place) in [
+        (vec!["export"], "runs"),
+        (vec!["export", "unet"], "runs/unet"),
+    ] {
         let line = refused(folder.path(), &arguments);
         assert_eq!(
             line,
-            "there is no training run in runs/unet: begin one with `unnoise train`"
+            format!("there is no training run in {place}: begin one with `unnoise train`")
         );
     }
     fs::create_dir_all(folder.path().join("runs/unet")).unwrap();

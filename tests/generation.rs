@@ -12,13 +12,16 @@ use burn::{
 use common::{edm, tiny};
 use proptest::prelude::*;
 use unnoise::{
-    denoiser::{Cond, Denoiser, Edm, Guidance, SIGMA_DATA},
+    denoiser::{Cond, Denoiser, Edm, Guidance},
     generation::{
         Frame, Generation, GenerationError, MAX_GUIDANCE, MAX_STEPS, Request, Settings,
         SettingsError,
     },
     image::DIGIT_SIZE,
+    library::{Generator, Network},
+    model::ModelConfig,
     native::{picture, sample},
+    nn::SIGMA_DATA,
     rng,
     sampler::SamplerKind,
     schedule::Schedule,
@@ -211,7 +214,8 @@ fn frames_tell_where_the_run_stands() {
             ..settings(sampler)
         };
         let denoiser = edm(&tiny(), 1, &device);
-        let sigmas = settings.sigmas(&denoiser);
+        let (sigma_min, sigma_max) = denoiser.sigma_range();
+        let sigmas = settings.sigmas(sigma_min, sigma_max);
         let frames = frames(denoiser, &settings, &[digit(3, 7)], &device);
         assert_eq!(frames.len(), settings.steps + 1);
         for (i, frame) in frames.iter().enumerate() {
@@ -538,6 +542,63 @@ fn golden() {
     }
 }
 
+/// A run may start from a picture: its noise is the seed's, its table begins at the σ asked for, and what
+/// is no picture, or no σ, is refused.
+#[test]
+fn a_run_starts_from_a_picture_with_noise_on_it() {
+    let device = Device::flex();
+    let picture: Vec<f32> = (0..64).map(|i| i as f32 / 32.0 - 1.0).collect();
+    let start = |settings: &Settings, requests: &[Request], picture: &[f32], sigma: f64| {
+        Generation::new(edm(&tiny(), 1, &device), settings, requests, &device)
+            .unwrap()
+            .starting_from(picture, sigma)
+    };
+    for schedule in Schedule::ALL {
+        let settings = Settings {
+            schedule: Some(schedule),
+            ..settings(SamplerKind::Euler)
+        };
+        let requests = [digit(3, 7), digit(4, 8)];
+        let mut run = start(&settings, &requests, &picture, 0.7).unwrap();
+        let first = run.frame();
+        assert!(
+            first.sigma <= 0.7 && first.sigma > 0.65,
+            "{schedule}: {}",
+            first.sigma
+        );
+        for (i, seed) in [7, 8].into_iter().enumerate() {
+            let noise = rng::gaussian(seed, 0, 64);
+            for (pixel, noise) in noise.iter().enumerate() {
+                let expected = picture[pixel] + (first.sigma * noise) as f32;
+                assert!((first.x[64 * i + pixel] - expected).abs() < 1e-6);
+            }
+        }
+        let mut steps = 0;
+        while let Some(frame) = pollster::block_on(run.next()).unwrap() {
+            steps = frame.step;
+        }
+        assert_eq!((steps, run.frame().sigma), (settings.steps, 0.0));
+    }
+    let refused = |picture: &[f32], sigma| {
+        start(&Settings::default(), &[digit(3, 7)], picture, sigma)
+            .err()
+            .map(|error| error.to_string())
+    };
+    for sigma in [0.0, -1.0, 1e9, f64::NAN] {
+        assert!(refused(&picture, sigma).unwrap().contains("sigma must be"));
+    }
+    assert!(
+        refused(&picture[1..], 0.7)
+            .unwrap()
+            .contains("finite numbers")
+    );
+    assert!(
+        refused(&[f32::NAN; 64], 0.7)
+            .unwrap()
+            .contains("finite numbers")
+    );
+}
+
 /// The digit of the shipped weights with which the page opens, as a picture that a person can look at:
 /// `unnoise sample --digit 3 --seed 7 --device cpu --out tests/golden/digit-3-seed-7.png`, whose frame
 /// is 2 pixels wide.
@@ -554,7 +615,8 @@ fn the_shipped_weights_draw_the_stored_digit() {
         .collect();
 
     let device = Device::flex();
-    let unet = sample::exported_unet(&root.join("weights"), &device).unwrap();
+    let library = sample::exported(&root.join("weights"), &[Network::Unet], &device).unwrap();
+    let unet = library.denoiser(Generator::Digits).unwrap();
     let frames = frames(unet, &Settings::default(), &[digit(3, 7)], &device);
     let made: Vec<f32> = frames
         .last()

@@ -22,7 +22,10 @@ use serde_json::json;
 use tempfile::{TempDir, tempdir};
 use unnoise::{
     denoiser::{Cond, Denoiser, Edm},
-    model::unet::{Unet, UnetConfig},
+    model::{
+        ModelConfig,
+        unet::{Unet, UnetConfig},
+    },
     native::{
         picture,
         train::{Checkpoint, CheckpointError, Recipe, Run, Task, TrainError, train},

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
-use js_sys::{Array, Error, Float32Array, Function, JSON, Reflect};
+use js_sys::{Array, Error, Float32Array, Float64Array, Function, JSON, Reflect};
 use unnoise::{
-    model::unet::{Unet, UnetConfig},
+    model::{ModelConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig, unet::UnetConfig},
     web::{Engine, Run},
     weights::{self, Entry, Manifest, Quantisation},
 };
@@ -16,10 +16,10 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
-/// A network of a few thousand weights: what is tested here is the binding.
+/// Networks of a few thousand weights: what is tested here is the binding.
 fn config() -> UnetConfig {
     UnetConfig::new()
-        .with_size(8)
+        .with_size(28)
         .with_channels(vec![4, 8])
         .with_blocks(vec![1, 1])
         .with_heads(1)
@@ -29,23 +29,26 @@ fn config() -> UnetConfig {
 
 /// A manifest with one model, and the model's file.
 fn exported() -> (Manifest, Vec<u8>) {
-    let config = config();
+    export("unet", &config())
+}
+
+fn export<C: ModelConfig>(name: &str, config: &C) -> (Manifest, Vec<u8>) {
     let device = Device::flex();
     device.seed(1);
-    let unet: Unet = config.init(&device);
-    let bytes = weights::encode(unet, "unet.safetensors").expect("fresh weights are finite");
+    let file = format!("{name}.safetensors");
+    let bytes = weights::encode(config.init(&device), &file).expect("fresh weights are finite");
     let entry = Entry {
-        file: "unet.safetensors".into(),
+        file,
         bytes: bytes.len() as u64,
         sha256: weights::sha256(&bytes),
-        config: serde_json::to_value(&config).expect("a configuration is plain data"),
+        config: serde_json::to_value(config).expect("a configuration is plain data"),
         quantisation: Quantisation::default(),
         parameters: 0,
         mflop_per_call: 0.0,
         training: serde_json::Value::Null,
         quality: serde_json::Value::Null,
     };
-    let models = BTreeMap::from([("unet".to_string(), entry)]);
+    let models = BTreeMap::from([(name.to_string(), entry)]);
     (
         Manifest {
             version: weights::VERSION,
@@ -53,6 +56,28 @@ fn exported() -> (Manifest, Vec<u8>) {
         },
         bytes,
     )
+}
+
+/// An engine with the scorer and the noise-level predictor, both tiny.
+async fn with_gradients() -> Engine {
+    let mut engine = Engine::create().await.expect("the CPU is always there");
+    let scorer = ScorerConfig::new()
+        .with_channels(vec![4, 8])
+        .with_strides(vec![2, 2])
+        .with_noise_features(4)
+        .with_embedding(8);
+    let predictor = NoiseLevelConfig::new()
+        .with_channels(vec![4, 8])
+        .with_strides(vec![2, 2]);
+    let (manifest, bytes) = export("scorer", &scorer);
+    engine
+        .load("scorer", &json(&manifest), &bytes)
+        .expect("the weights are right");
+    let (manifest, bytes) = export("noise-level", &predictor);
+    engine
+        .load("noise-level", &json(&manifest), &bytes)
+        .expect("the weights are right");
+    engine
 }
 
 fn json(manifest: &Manifest) -> String {
@@ -83,7 +108,7 @@ fn settings(json: &str) -> JsValue {
 
 fn start(engine: &Engine, json: &str) -> Run {
     engine
-        .start(settings(json))
+        .start(settings(json), None, None)
         .expect("the settings are right")
 }
 
@@ -148,10 +173,10 @@ async fn runs_from_noise_to_the_end_and_then_gives_null() {
     );
     assert_eq!(
         ["width", "height", "channels"].map(|key| number(&first, key)),
-        [8.0, 8.0, 1.0]
+        [28.0, 28.0, 1.0]
     );
     assert!(get(&first, "denoised").is_null());
-    assert_eq!(values(&first, "x").len(), 64);
+    assert_eq!(values(&first, "x").len(), 784);
 
     let frames = play(&run).await;
     assert_eq!(
@@ -196,10 +221,13 @@ async fn the_same_seed_gives_the_same_frames() {
 #[wasm_bindgen_test]
 async fn defaults_fill_what_is_left_out() {
     let engine = loaded().await;
-    let defaults = get(
-        &Engine::info().expect("information is plain data"),
-        "defaults",
+    let info = Engine::info().expect("information is plain data");
+    let generators: Array = get(&info, "generators").unchecked_into();
+    assert_eq!(
+        get(&generators.get(0), "name").as_string().as_deref(),
+        Some("digits")
     );
+    let defaults = get(&generators.get(0), "defaults");
     let first = start(&engine, "{\"seed\": 1}")
         .first()
         .expect("nothing is under way");
@@ -235,7 +263,7 @@ async fn wrong_settings_get_a_sentence() {
     ] {
         let message = sentence(
             engine
-                .start(settings(json))
+                .start(settings(json), None, None)
                 .err()
                 .unwrap_or_else(|| panic!("{json} was taken")),
         );
@@ -251,7 +279,7 @@ async fn an_engine_without_weights_says_so() {
     let engine = Engine::create().await.expect("the CPU is always there");
     let message = sentence(
         engine
-            .start(settings(r#"{"seed": 1}"#))
+            .start(settings(r#"{"seed": 1}"#), None, None)
             .err()
             .expect("there are no weights"),
     );
@@ -367,4 +395,139 @@ async fn frames_hold_their_own_arrays() {
     // A copy crosses from the worker to the page.
     let clone: Function = get(&js_sys::global(), "structuredClone").unchecked_into();
     assert!(clone.call1(&JsValue::NULL, &first).is_ok());
+}
+
+fn table(object: &JsValue, key: &str) -> Vec<f64> {
+    get(object, key)
+        .dyn_into::<Float64Array>()
+        .expect("tables are Float64Arrays")
+        .to_vec()
+}
+
+#[wasm_bindgen_test]
+async fn f_reads_a_picture() {
+    let engine = with_gradients().await;
+    let x = Engine::noise(3.0, 0.0).to_vec();
+    let ask = |x, digit| engine.score(x, 0.5, digit);
+    let reading = ask(x.clone(), Some(4)).await.expect("a picture");
+    let probabilities = table(&reading, "probabilities");
+    assert_eq!(probabilities.len(), 11);
+    assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-5);
+
+    // The gradient is the slope of log f, here at the steepest pixel.
+    let gradient = values(&reading, "gradient");
+    let steepest = (0..784)
+        .max_by(|&a, &b| gradient[a].abs().total_cmp(&gradient[b].abs()))
+        .expect("784 pixels");
+    let moved = |by: f32| {
+        let mut x = x.clone();
+        x[steepest] += by;
+        ask(x, Some(4))
+    };
+    let up = number(&moved(0.05).await.expect("a picture"), "logF");
+    let down = number(&moved(-0.05).await.expect("a picture"), "logF");
+    let slope = (up - down) / 0.1;
+    let promised = f64::from(gradient[steepest]);
+    assert!(
+        (slope - promised).abs() < 0.05 * promised.abs(),
+        "{slope} measured, {promised} promised"
+    );
+    // log f of any digit is at least that of one.
+    let any = ask(x, None).await.expect("a picture");
+    assert!(number(&any, "logF") >= number(&reading, "logF"));
+}
+
+#[wasm_bindgen_test]
+async fn the_noise_level_is_seen_and_has_a_slope() {
+    let engine = with_gradients().await;
+    let x = Engine::noise(3.0, 0.0).to_vec();
+    let seen = engine.noise_level(x).await.expect("a picture");
+    assert!(number(&seen, "sigma") > 0.0);
+    assert!(values(&seen, "gradient").iter().any(|&g| g != 0.0));
+}
+
+#[wasm_bindgen_test]
+async fn one_call_of_a_model_is_a_step_of_its_run() {
+    let engine = with_gradients().await;
+    let run = start(
+        &engine,
+        r#"{"model": "scorer", "digit": 2, "seed": 5, "steps": 1, "sampler": "euler", "guidance": 1}"#,
+    );
+    let first = run.first().expect("nothing is under way");
+    let x = values(&first, "x");
+    let sigma = number(&first, "sigma");
+    let frames = play(&run).await;
+    let called = engine
+        .denoise("scorer", x, sigma, Some(2))
+        .await
+        .expect("a picture");
+    assert_eq!(values(&called, "denoised"), values(&frames[0], "denoised"));
+}
+
+#[wasm_bindgen_test]
+async fn a_run_starts_from_a_picture() {
+    let engine = with_gradients().await;
+    let picture: Vec<f32> = (0..784).map(|i| i as f32 / 392.0 - 1.0).collect();
+    let settings = || settings(r#"{"model": "noise-level", "seed": 5, "steps": 2, "guidance": 1}"#);
+    let run = engine
+        .start(settings(), Some(picture.clone()), Some(0.5))
+        .expect("the settings are right");
+    let first = run.first().expect("nothing is under way");
+    let noise = Engine::noise(5.0, 0.0).to_vec();
+    for (x, (x0, noise)) in values(&first, "x").iter().zip(picture.iter().zip(noise)) {
+        assert!((x - (x0 + 0.5 * noise)).abs() < 1e-5);
+    }
+    for (picture, sigma) in [
+        (Some(picture.clone()), None),
+        (None, Some(0.5)),
+        (Some(picture.clone()), Some(-1.0)),
+        (Some(vec![0.0; 3]), Some(0.5)),
+    ] {
+        let error = engine.start(settings(), picture, sigma).err();
+        assert!(!sentence(error.expect("no such start")).is_empty());
+    }
+}
+
+#[wasm_bindgen_test]
+async fn wrong_questions_get_a_sentence() {
+    let engine = with_gradients().await;
+    let blank = || vec![-1.0; 784];
+    let refused = |result: Result<JsValue, JsValue>, part: &str| {
+        let message = sentence(result.expect_err("a wrong question"));
+        assert!(message.contains(part), "{message}");
+    };
+    refused(
+        engine.score(vec![0.0; 3], 0.5, None).await,
+        "784 finite numbers",
+    );
+    refused(
+        engine.score(vec![f32::NAN; 784], 0.5, None).await,
+        "784 finite numbers",
+    );
+    refused(engine.score(blank(), f64::NAN, None).await, "sigma must be");
+    refused(engine.score(blank(), -1.0, None).await, "sigma must be");
+    refused(engine.score(blank(), 0.5, Some(10)).await, "0 to 9, not 10");
+    refused(engine.noise_level(Vec::new()).await, "784 finite numbers");
+    refused(
+        engine.denoise("cats", blank(), 0.5, None).await,
+        "no model \"cats\"",
+    );
+    refused(
+        engine.denoise("digits", blank(), 0.5, None).await,
+        "not loaded",
+    );
+    refused(Engine::schedule("karras"), "choose linear or cosine");
+    assert!(engine.score(blank(), 0.0, None).await.is_ok());
+}
+
+#[wasm_bindgen_test]
+fn the_schedules_have_a_thousand_rows() {
+    for name in ["linear", "cosine"] {
+        let schedule = Engine::schedule(name).expect("a schedule");
+        let [beta, alpha_bar, sigma] =
+            ["beta", "alphaBar", "sigma"].map(|key| table(&schedule, key));
+        assert_eq!([beta.len(), alpha_bar.len(), sigma.len()], [1000; 3]);
+        assert!((alpha_bar[0] - (1.0 - beta[0])).abs() < 1e-12);
+        assert!((sigma[500].powi(2) - (1.0 - alpha_bar[500]) / alpha_bar[500]).abs() < 1e-9);
+    }
 }

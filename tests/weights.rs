@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::{Value, json};
 use unnoise::{
-    model::unet::UnetConfig,
+    model::{ModelConfig, unet::UnetConfig},
     weights::{self, BLOCK, Entry, Manifest, VERSION, WeightsError},
 };
 

@@ -4,15 +4,23 @@ export type Backend = 'cpu' | 'webgpu';
 export type BackendChoice = 'auto' | Backend;
 export type Sampler = 'ddpm' | 'ddim' | 'euler' | 'heun' | 'dpmpp-2m';
 export type Schedule = 'karras' | 'linear' | 'cosine';
+/**
+ * - `digits`: the U-Net, told how much noise there is; `digits-blind`: one that is not told; `digits-estimated`: the first one, told the predicted amount.
+ * - `scorer`: the gradient of log f, annealed; `scorer-plain`: the same with f always told the same amount of noise.
+ * - `noise-level`: the gradient of the predicted amount of noise.
+ */
+export type Model = 'digits' | 'digits-blind' | 'digits-estimated' | 'scorer' | 'scorer-plain' | 'noise-level';
+/** A network that weights/manifest.json has weights for. */
+export type Network = 'unet' | 'unet-blind' | 'noise-level' | 'scorer';
 
 export interface Settings {
   /** The model that generates. */
-  model?: 'digits';
+  model?: Model;
   /** The digit asked for; null for any. */
   digit?: number | null;
   /** Where the noise comes from: a whole number from 0. The same seed gives the same digit on every machine. */
   seed?: number;
-  /** Steps from noise to picture, from 1. */
+  /** Steps from noise to picture, from 1. By default, as with `sampler` and `guidance`, what suits the model. */
   steps?: number;
   sampler?: Sampler;
   /** How the noise levels are spaced; by default as the sampler is customarily used. */
@@ -21,10 +29,50 @@ export interface Settings {
   guidance?: number;
   /** DDIM only: 0 adds no noise on the way, 1 as much as DDPM. */
   eta?: number;
+  /** A picture of 28 × 28 numbers to start from, with noise of amount `sigma` added, rather than from pure noise. */
+  x?: ArrayLike<number>;
+  sigma?: number;
+}
+
+/** Settings in full. */
+export type FullSettings = Required<Omit<Settings, 'schedule' | 'x' | 'sigma'>> & Pick<Settings, 'schedule' | 'sigma'> & { x?: Float32Array };
+
+export interface Question {
+  /** The picture, 28 × 28 numbers: a clean one lies in [-1, 1]. */
+  x: ArrayLike<number>;
+  /** How much noise is in it; 0 where nothing is said. */
+  sigma?: number;
+  /** The digit in question; null for any. */
+  digit?: number | null;
+  signal?: AbortSignal;
+}
+
+export interface Score {
+  /** Of the ten digits, and last of no digit; their sum is 1. */
+  readonly probabilities: Float64Array;
+  /** log f up to a constant: differences mean something. f is the probability of the digit in question. */
+  readonly logF: number;
+  /** d log f / d x, for every pixel. */
+  readonly gradient: Float32Array;
+}
+
+export interface NoiseLevel {
+  /** The predicted amount of noise. */
+  readonly sigma: number;
+  /** d sigma / d x, for every pixel. */
+  readonly gradient: Float32Array;
+}
+
+/** A training schedule over t = 1 to 1000; index t - 1. */
+export interface ScheduleTable {
+  readonly beta: Float64Array;
+  readonly alphaBar: Float64Array;
+  /** √((1 - ᾱ) / ᾱ): the amount of noise in x0 + sigma · noise. */
+  readonly sigma: Float64Array;
 }
 
 export interface Frame {
-  /** 0 is pure noise; the last one is `steps`. */
+  /** 0 is pure noise, or the noised picture that was started from; the last one is `steps`. */
   readonly step: number;
   readonly steps: number;
   /** The amount of noise that is left in `x`. */
@@ -66,7 +114,9 @@ export interface Info {
   version: string;
   backend: Backend;
   samplers: Sampler[];
-  /** The models of weights/manifest.json. */
+  /** The models that `start` and `denoise` know: the networks that each needs, and how it is customarily sampled. */
+  generators: { name: Model; weights: Network[]; defaults: Partial<Pick<Settings, 'steps' | 'sampler' | 'schedule' | 'guidance' | 'eta'>>; toldSigma?: number | null }[];
+  /** The networks of weights/manifest.json. */
   models?: Record<string, { file: string; bytes: number; sha256: string; parameters?: number; mflop_per_call?: number; [key: string]: unknown }>;
 }
 
@@ -90,7 +140,7 @@ export class UnnoiseError extends Error {
 /** One generation: a list of frames that grows by a step at a time, and a place in it. */
 export class Run {
   private constructor();
-  readonly settings: Readonly<Required<Omit<Settings, 'schedule'>> & Pick<Settings, 'schedule'>>;
+  readonly settings: Readonly<FullSettings>;
   /** Every frame so far, frame 0 first. */
   readonly frames: readonly Frame[];
   /** The current frame. */
@@ -116,6 +166,8 @@ export interface UnnoiseEventMap {
   backend: CustomEvent<{ backend: Backend; reason: string }>;
   /** The trial of WebGPU has moved on: see `measured`. */
   measured: CustomEvent<{ backend: Backend; reason: string }>;
+  /** Something is being fetched. */
+  progress: CustomEvent<Progress>;
 }
 
 export class Unnoise extends EventTarget {
@@ -129,10 +181,21 @@ export class Unnoise extends EventTarget {
   readonly measured: Measured;
   /** Chooses the backend for the runs to come. Rejects, and changes nothing, if it cannot be had. */
   use(backend: BackendChoice): Promise<void>;
-  /** Starts a run; its first frame is pure noise. */
+  /** Loads the weights that a model or a network needs, unless they are there: all else does so by itself. */
+  ready(name: Model | Network, options?: Abortable): Promise<void>;
+  /** Starts a run; its first frame is pure noise, or the noised `x`. */
   start(settings?: Settings & Abortable, options?: Abortable): Promise<Run>;
   /** All frames of a run: frame 0, then one for each step. */
   generate(settings?: Settings & Abortable, options?: Abortable): AsyncGenerator<Frame, void, void>;
+  /** What the scorer says of a picture, and the gradient of log f. */
+  score(question: Question): Promise<Score>;
+  /** How much noise the network sees in a picture, and the gradient of that. */
+  noiseLevel(question: Pick<Question, 'x' | 'signal'>): Promise<NoiseLevel>;
+  /** One network call of a model: its estimate of the clean picture. */
+  denoise(question: Question & { model?: Model }): Promise<{ readonly denoised: Float32Array }>;
+  /** The noise of a seed: 28 × 28 numbers from N(0, 1). */
+  noise(options?: Abortable & { seed?: number; stream?: number }): Promise<Float32Array>;
+  scheduleTable(name: 'linear' | 'cosine', options?: Abortable): Promise<ScheduleTable>;
   /** Destroys the graphics device, to see that the CPU takes over: for tests and the curious. */
   loseDevice(): Promise<void>;
   addEventListener<K extends keyof UnnoiseEventMap>(type: K, listener: (event: UnnoiseEventMap[K]) => void, options?: boolean | AddEventListenerOptions): void;
@@ -140,4 +203,4 @@ export class Unnoise extends EventTarget {
 }
 
 /** What a run is started with where the caller says nothing. */
-export const DEFAULTS: Readonly<Required<Omit<Settings, 'schedule'>>>;
+export const DEFAULTS: Readonly<Required<Omit<Settings, 'schedule' | 'x' | 'sigma'>>>;

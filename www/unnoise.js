@@ -18,8 +18,13 @@ export const DEFAULTS = Object.freeze({
   eta: 0,
 });
 
-/** The weights that each model needs. */
-const WEIGHTS = { digits: ['unet'] };
+/** The networks whose weights are loaded with the engine; the others come when they are first needed. */
+const FIRST = ['unet'];
+/** Width and height of every picture. */
+const SIDE = 28;
+/** More noise than any network here has seen, by far. */
+const MAX_SIGMA = 1000;
+const SCHEDULES = ['linear', 'cosine'];
 const BACKENDS = ['auto', 'cpu', 'webgpu'];
 const LABEL = { cpu: 'the CPU', webgpu: 'WebGPU' };
 
@@ -53,6 +58,8 @@ class Bridge {
   /** The reason why this bridge can no longer be used, once it has one. */
   closed = null;
   info = null;
+  /** The networks that its engine has, or is about to have, by name. */
+  networks = new Map();
 
   constructor(backend, base, onProgress, onClose) {
     this.backend = backend;
@@ -213,6 +220,7 @@ export class Run {
   /** The same settings, replayed silently up to the frames that are kept. */
   async #moveToCpu() {
     const bridge = await this.#unnoise._open('cpu');
+    await this.#unnoise._equip(bridge, this.settings.model);
     const id = nextRunId();
     await bridge.call('start', { run: id, settings: this.settings });
     for (let step = 1; step < this.frames.length; step++) await takeStep(bridge, id);
@@ -252,22 +260,29 @@ const nextRunId = () => ++runIds;
 
 async function takeStep(bridge, run) {
   const frame = await bridge.call('step', { run });
-  // Numbers that are none are a fault that would otherwise go unseen: a black picture.
-  if (frame && !frame.x.every(Number.isFinite)) {
-    throw new UnnoiseError('engine', `${bridge.backend === 'cpu' ? 'The CPU' : 'WebGPU'} returned values that are not numbers.`);
-  }
+  if (frame) checkNumbers(bridge, frame);
   return frame;
 }
 
+/** Numbers that are none are a fault that would otherwise go unseen: a black picture. */
+function checkNumbers(bridge, answer) {
+  for (const array of [answer, ...Object.values(answer)]) {
+    if (ArrayBuffer.isView(array) && !array.every(Number.isFinite)) {
+      throw new UnnoiseError('engine', `${bridge.backend === 'cpu' ? 'The CPU' : 'WebGPU'} returned values that are not numbers.`);
+    }
+  }
+}
+
 /**
- * The engine. Events: `backend` when another backend takes over, `measured` when the trial of WebGPU has moved on;
- * both with `detail: { backend, reason }`.
+ * The engine. Events: `backend` when another backend takes over, `measured` when the trial of WebGPU has moved on,
+ * both with `detail: { backend, reason }`; `progress` while something is fetched, with what `onProgress` gets.
  */
 export class Unnoise extends EventTarget {
   #base;
   #onProgress;
   #bridges = new Map();
   #files = new Map();
+  #manifest = null;
   #current = 'cpu';
   #choice = 'auto';
   #winner = null;
@@ -287,7 +302,10 @@ export class Unnoise extends EventTarget {
     checkBackend(backend);
     const unnoise = new Unnoise();
     unnoise.#base = new URL(base, globalThis.location?.href);
-    unnoise.#onProgress = onProgress;
+    unnoise.#onProgress = (progress) => {
+      onProgress(progress);
+      unnoise.dispatchEvent(new CustomEvent('progress', { detail: progress }));
+    };
     const first = backend === 'webgpu' ? 'webgpu' : 'cpu';
     const bridge = await unnoise._open(first);
     unnoise.#choice = backend;
@@ -322,10 +340,22 @@ export class Unnoise extends EventTarget {
     if (backend === 'auto') this._finished();
   }
 
-  /** Starts a run; resolves as soon as its first frame, pure noise, is there. */
+  /**
+   * Loads the weights that a model ('scorer') or a network ('noise-level') needs, unless they are there already.
+   * Everything else here does so by itself; this is for pages that want to say that they are loading.
+   */
+  async ready(name, { signal } = {}) {
+    this.#networks(name);
+    signal?.throwIfAborted();
+    const places = new Set([this.#current, this.#answering]);
+    const ready = Promise.all([...places].map(async (backend) => this._equip(await this._open(backend), name)));
+    await abortable(ready, signal);
+  }
+
+  /** Starts a run; resolves as soon as its first frame, pure noise or the noised `x`, is there. */
   async start(settings = {}, { signal } = {}) {
     const { signal: inner, ...rest } = settings;
-    const full = checkSettings(rest, this.info.samplers);
+    const full = checkSettings(rest, this.info);
     signal ??= inner;
     signal?.throwIfAborted();
     return abortable(this.#start(full), signal, (run) => run.free());
@@ -336,12 +366,17 @@ export class Unnoise extends EventTarget {
     const id = nextRunId();
     let bridge = await this._open(this.#current);
     let first;
-    try {
+    const begin = async () => {
+      await this._equip(bridge, settings.model);
       first = await bridge.call('start', { run: id, settings });
+    };
+    try {
+      await begin();
     } catch (error) {
+      if (error.code === 'weights') throw error;
       if (!bridge.closed) throw new UnnoiseError('settings', error.message);
       bridge = await this._open('cpu');
-      first = await bridge.call('start', { run: id, settings });
+      await begin();
     }
     return new Run(this, bridge, id, settings, first);
   }
@@ -353,6 +388,67 @@ export class Unnoise extends EventTarget {
       for (let frame = run.frame; frame; frame = await run.step({ signal })) yield frame;
     } finally {
       run.free();
+    }
+  }
+
+  /**
+   * Asks the scorer about a picture: `{ probabilities, logF, gradient }`. The probabilities are those of the ten digits,
+   * and last "no digit"; f is the probability of `digit`, or, without one, of any; `gradient` is that of log f.
+   */
+  score({ x, sigma = 0, digit = null, signal } = {}) {
+    return this.#ask('score', () => ({ x: picture(x), sigma: amount(sigma), digit: digitOrNull(digit) }), 'scorer', signal);
+  }
+
+  /** How much noise a picture has, as far as the network can tell, and the gradient of that: `{ sigma, gradient }`. */
+  noiseLevel({ x, signal } = {}) {
+    return this.#ask('noiseLevel', () => ({ x: picture(x) }), 'noise-level', signal);
+  }
+
+  /** One network call of a model: `{ denoised }`, its estimate of the clean picture. */
+  denoise({ model = 'digits', x, sigma = 0, digit = null, signal } = {}) {
+    return this.#ask('denoise', () => ({ model, x: picture(x), sigma: amount(sigma), digit: digitOrNull(digit) }), model, signal);
+  }
+
+  /** The noise of a seed, 28 × 28 numbers from N(0, 1): what a run with this seed starts from, up to its sigma. */
+  noise({ seed = 1, stream = 0, signal } = {}) {
+    return this.#ask('noise', () => ({ seed: whole('seed', seed, 0, Number.MAX_SAFE_INTEGER), stream: whole('stream', stream, 0, 0xffffffff) }), null, signal);
+  }
+
+  /** A training schedule ('linear' or 'cosine') as arrays over t = 1 to 1000: `{ beta, alphaBar, sigma }`. */
+  scheduleTable(name, { signal } = {}) {
+    return this.#ask('schedule', () => ({ name: oneOf('schedule', name, SCHEDULES) }), null, signal);
+  }
+
+  /** Where a single question is answered: its latency counts, and the CPU's is the smaller one. */
+  get #answering() {
+    return this.#choice === 'webgpu' ? 'webgpu' : 'cpu';
+  }
+
+  /** `check` returns the arguments, or throws a sentence; `needs` is the model or network that must be there. */
+  async #ask(method, check, needs, signal) {
+    const args = check();
+    if (needs !== null) this.#networks(needs);
+    signal?.throwIfAborted();
+    return abortable(this.#answer(method, args, needs), signal);
+  }
+
+  async #answer(method, args, needs) {
+    const ask = async (bridge) => {
+      if (needs !== null) await this._equip(bridge, needs);
+      this._used();
+      const answer = await bridge.call(method, args);
+      checkNumbers(bridge, answer);
+      return answer;
+    };
+    const bridge = await this._open(this.#answering);
+    const closedBefore = bridge.closed;
+    try {
+      return await ask(bridge);
+    } catch (error) {
+      // As in a run: a GPU that fails once is not asked again.
+      if (error.code === 'weights' || (bridge.backend === 'cpu' && !closedBefore)) throw error;
+      bridge.close(error.message);
+      return ask(await this._open('cpu'));
     }
   }
 
@@ -378,6 +474,20 @@ export class Unnoise extends EventTarget {
     return bridge;
   }
 
+  /** @internal Gives an engine the weights that a model or network needs, unless it has them. */
+  async _equip(bridge, name) {
+    await Promise.all(this.#networks(name).map((network) => this.#give(bridge, network)));
+  }
+
+  /** The networks that a model needs; a network needs itself. */
+  #networks(name) {
+    const { generators, models } = this.info;
+    const generator = generators.find((generator) => generator.name === name);
+    if (generator) return generator.weights;
+    if (generators.some(({ weights }) => weights.includes(name)) || (models && Object.hasOwn(models, name))) return [name];
+    throw new UnnoiseError('settings', `There is no model "${name}": choose ${generators.map(({ name }) => name).join(', ')}.`);
+  }
+
   /** @internal */
   _used() {
     this.#lastUse = performance.now();
@@ -398,8 +508,9 @@ export class Unnoise extends EventTarget {
     const bridge = new Bridge(backend, this.#base, this.#onProgress, (closed) => opened && this.#lost(closed));
     try {
       // The weights travel while the bundle is compiled.
-      [info] = await Promise.all([bridge.call('open', { backend, base: this.#base.href }), ...WEIGHTS.digits.map((name) => this.#weights(name))]);
-      for (const name of WEIGHTS.digits) models = await this.#give(bridge, name);
+      [info] = await Promise.all([bridge.call('open', { backend, base: this.#base.href }), ...FIRST.map((name) => this.#weights(name))]);
+      for (const name of FIRST) await this.#give(bridge, name);
+      models = JSON.parse((await this.#weights(FIRST[0])).manifest).models;
     } catch (error) {
       bridge.retire();
       throw error;
@@ -409,37 +520,59 @@ export class Unnoise extends EventTarget {
     return bridge;
   }
 
-  /** Hands weights to an engine and returns the manifest's models; what it refuses is fetched once more past the browser's cache, which may hold an older file. */
-  async #give(bridge, name) {
-    const give = async (fresh) => {
+  /** Hands a network's weights to an engine, once. */
+  #give(bridge, name) {
+    let given = bridge.networks.get(name);
+    if (!given) {
+      given = this.#hand(bridge, name);
+      bridge.networks.set(name, given);
+      given.catch(() => bridge.networks.delete(name));
+    }
+    return given;
+  }
+
+  /** What the engine refuses is fetched once more past the browser's cache, which may hold an older file. */
+  async #hand(bridge, name) {
+    const hand = async (fresh) => {
       const { manifest, bytes } = await this.#weights(name, fresh);
       await bridge.call('load', { name, manifest, bytes });
-      return JSON.parse(manifest).models;
     };
     try {
-      return await give(false);
+      await hand(false);
     } catch (error) {
-      if (bridge.closed) throw error;
+      if (bridge.closed || error.code === 'weights') throw error;
       try {
-        return await give(true);
+        await hand(true);
       } catch (again) {
-        this.#files.delete(name);
+        if (bridge.closed) throw again;
+        this.#forget(name);
         throw new UnnoiseError('weights', again.message);
       }
     }
   }
 
+  /** A network's weights: the manifest's text and the file's bytes, as they came, each fetched once. The engine checks both. */
   #weights(name, fresh = false) {
-    if (fresh) this.#files.delete(name);
+    if (fresh) this.#forget(name);
     let file = this.#files.get(name);
     if (!file) {
-      file = fetchWeights(name, this.#base, fresh, this.#onProgress);
+      file = this.#fetch(name, fresh);
       this.#files.set(name, file);
-      file.catch(() => {
-        if (this.#files.get(name) === file) this.#files.delete(name);
-      });
+      file.catch(() => this.#files.get(name) === file && this.#forget(name));
     }
     return file;
+  }
+
+  async #fetch(name, fresh) {
+    this.#manifest ??= fetchManifest(this.#base, fresh);
+    const manifest = await this.#manifest;
+    return { manifest, bytes: await fetchWeights(name, manifest, this.#base, fresh, this.#onProgress) };
+  }
+
+  /** The manifest goes with the file: either of them may be the one that is wrong. */
+  #forget(name) {
+    this.#files.delete(name);
+    this.#manifest = null;
   }
 
   #take(bridge, reason) {
@@ -602,10 +735,13 @@ async function findAdapter() {
   return { description, software };
 }
 
-/** A model's weights: the manifest's text and the file's bytes, as they came. The engine checks both. */
-async function fetchWeights(name, base, fresh, onProgress) {
-  const cache = fresh ? 'reload' : 'default';
-  const manifest = await (await fetchFile('weights/manifest.json', base, cache)).text();
+/** The manifest's text. */
+async function fetchManifest(base, fresh) {
+  return (await fetchFile('weights/manifest.json', base, fresh ? 'reload' : 'default')).text();
+}
+
+/** The bytes of a network's weights. */
+async function fetchWeights(name, manifest, base, fresh, onProgress) {
   let model;
   try {
     model = JSON.parse(manifest).models[name];
@@ -617,7 +753,7 @@ async function fetchWeights(name, base, fresh, onProgress) {
   const file = `weights/${model.file}`;
   const total = Number(model.bytes) || null;
   const report = (loaded) => onProgress({ stage: 'weights', file, loaded, total });
-  const response = await fetchFile(file, base, cache);
+  const response = await fetchFile(file, base, fresh ? 'reload' : 'default');
   const parts = [];
   let loaded = 0;
   report(0);
@@ -637,7 +773,7 @@ async function fetchWeights(name, base, fresh, onProgress) {
     bytes.set(part, at);
     at += part.length;
   }
-  return { manifest, bytes };
+  return bytes;
 }
 
 async function fetchFile(file, base, cache) {
@@ -670,29 +806,57 @@ function checkBackend(backend) {
   if (!BACKENDS.includes(backend)) throw new UnnoiseError('settings', `There is no backend "${backend}": choose ${BACKENDS.join(', ')}.`);
 }
 
+const refuse = (sentence) => {
+  throw new UnnoiseError('settings', sentence);
+};
+
+function whole(name, value, from, to) {
+  if (!Number.isSafeInteger(value) || value < from || value > to) refuse(`${name} is ${value}: it must be a whole number from ${from} to ${to}.`);
+  return value;
+}
+
+function number(name, value, from, to) {
+  if (typeof value !== 'number' || !(value >= from && value <= to)) refuse(`${name} is ${value}: it must be a number from ${from} to ${to}.`);
+  return value;
+}
+
+function oneOf(what, value, names) {
+  if (!names.includes(value)) refuse(`There is no ${what} "${value}": choose from ${names.join(', ')}.`);
+  return value;
+}
+
+const amount = (sigma) => number('sigma', sigma, 0, MAX_SIGMA);
+const digitOrNull = (digit) => (digit === null ? null : whole('digit', digit, 0, 9));
+
+/** The caller's picture as an array that nobody else writes into. */
+function picture(x) {
+  if (x?.length !== SIDE * SIDE) refuse(`x has ${x?.length ?? 'no'} values: it must be a picture of ${SIDE} × ${SIDE} numbers.`);
+  const copy = Float32Array.from(x);
+  if (!copy.every(Number.isFinite)) refuse('x has values that are not numbers.');
+  return copy;
+}
+
 /** The settings in full, or an error that names what is wrong. */
-function checkSettings(settings, samplers) {
-  const fail = (sentence) => {
-    throw new UnnoiseError('settings', sentence);
-  };
+function checkSettings(settings, { samplers, generators }) {
+  const names = [...Object.keys(DEFAULTS), 'schedule', 'x', 'sigma'];
+  const { model = DEFAULTS.model } = settings;
+  const generator = generators.find(({ name }) => name === model);
+  if (!generator) refuse(`There is no model "${model}": choose ${generators.map(({ name }) => name).join(', ')}.`);
   const full = { ...DEFAULTS };
-  for (const [name, value] of Object.entries(settings)) {
-    if (!(name in DEFAULTS) && name !== 'schedule') fail(`There is no setting "${name}": choose from ${Object.keys(DEFAULTS).join(', ')}, schedule.`);
+  // Each model is customarily sampled in its own way; the digits' is the one above.
+  const own = model === DEFAULTS.model ? {} : generator.defaults;
+  for (const [name, value] of [...Object.entries(own), ...Object.entries(settings)]) {
+    if (!names.includes(name)) refuse(`There is no setting "${name}": choose from ${names.join(', ')}.`);
     if (value !== undefined) full[name] = value;
   }
-  const whole = (name, from, to) => {
-    if (!Number.isSafeInteger(full[name]) || full[name] < from || full[name] > to) fail(`${name} is ${full[name]}: it must be a whole number from ${from} to ${to}.`);
-  };
-  const number = (name, from, to) => {
-    if (typeof full[name] !== 'number' || !(full[name] >= from && full[name] <= to)) fail(`${name} is ${full[name]}: it must be a number from ${from} to ${to}.`);
-  };
-  if (!(full.model in WEIGHTS)) fail(`There is no model "${full.model}": choose ${Object.keys(WEIGHTS).join(', ')}.`);
-  if (full.digit !== null) whole('digit', 0, 9);
-  whole('seed', 0, Number.MAX_SAFE_INTEGER);
-  whole('steps', 1, 1000);
-  number('guidance', 0, 20);
-  number('eta', 0, 1);
-  if (!samplers.includes(full.sampler)) fail(`There is no sampler "${full.sampler}": choose from ${samplers.join(', ')}.`);
+  digitOrNull(full.digit);
+  whole('seed', full.seed, 0, Number.MAX_SAFE_INTEGER);
+  whole('steps', full.steps, 1, 1000);
+  number('guidance', full.guidance, 0, 20);
+  number('eta', full.eta, 0, 1);
+  oneOf('sampler', full.sampler, samplers);
+  if (full.x !== undefined) full.x = picture(full.x);
+  if (full.sigma !== undefined) amount(full.sigma);
   return full;
 }
 

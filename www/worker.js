@@ -8,6 +8,7 @@
 // Requests are answered one after another: a network call is the only work here that takes time,
 // and two at once would only falsify the `ms` of both.
 
+let Engine;
 let engine;
 let device;
 const runs = new Map();
@@ -29,8 +30,9 @@ const methods = {
     } catch (error) {
       throw new Error(`${folder}unnoise_bg.wasm could not be started; it may be damaged, or this browser too old. (${error.message})`);
     }
-    engine = await module.Engine.create();
-    return module.Engine.info();
+    ({ Engine } = module);
+    engine = await Engine.create();
+    return Engine.info();
   },
 
   /** Hands a model's weights to the engine, which checks them. */
@@ -40,7 +42,8 @@ const methods = {
 
   /** Starts a run under the number that the caller chose. Returns its first frame: pure noise. */
   start({ run, settings }) {
-    const generation = engine.start(settings);
+    const { x, sigma, ...rest } = settings;
+    const generation = engine.start(rest, x, sigma);
     runs.set(run, generation);
     return plain(generation.first());
   },
@@ -50,6 +53,26 @@ const methods = {
     const before = performance.now();
     const frame = await runs.get(run).step();
     return frame ? plain(frame, performance.now() - before) : null;
+  },
+
+  async score({ x, sigma, digit }) {
+    return own(await engine.score(x, sigma, digit));
+  },
+
+  async noiseLevel({ x }) {
+    return own(await engine.noiseLevel(x));
+  },
+
+  async denoise({ model, x, sigma, digit }) {
+    return own(await engine.denoise(model, x, sigma, digit));
+  },
+
+  noise({ seed, stream }) {
+    return Engine.noise(seed, stream).slice();
+  },
+
+  schedule({ name }) {
+    return own(Engine.schedule(name));
   },
 
   free({ run }) {
@@ -115,10 +138,15 @@ function plain(frame, elapsed = 0) {
   return { step, steps, sigma, nfe, ms, width, height, channels, x: x.slice(), denoised: denoised ? denoised.slice() : null };
 }
 
+/** An answer with arrays of its own, for the same reason. */
+function own(answer) {
+  return Object.fromEntries(Object.entries(answer).map(([name, value]) => [name, ArrayBuffer.isView(value) ? value.slice() : value]));
+}
+
 async function answer({ id, method, args }) {
   try {
     const value = await methods[method](args);
-    const buffers = [value?.x, value?.denoised].filter(Boolean).map((array) => array.buffer);
+    const buffers = [value, ...Object.values(value ?? {})].filter(ArrayBuffer.isView).map((array) => array.buffer);
     postMessage({ id, value }, buffers);
   } catch (error) {
     // A trap leaves wasm memory in an unknown state: such an engine must not be asked again.

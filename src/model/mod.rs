@@ -1,16 +1,28 @@
 //! One file a model: its `Config`, its `Module`, its cost.
 
+pub mod noise_level;
+pub mod scorer;
 pub mod unet;
 
-use serde::de::DeserializeOwned;
+use burn::{module::Module, tensor::Device};
+use serde::{Serialize, de::DeserializeOwned};
 
 /// A model's configuration as a file holds it: to be checked before a network is built from it.
-pub trait ModelConfig: DeserializeOwned {
+pub trait ModelConfig: Serialize + DeserializeOwned {
+    /// The network.
+    type Model: Module;
+
     /// Makes sure that a network can be built.
     ///
     /// # Errors
     /// What would have to hold, and does not.
     fn check(&self) -> Result<(), String>;
+
+    /// A network with fresh weights.
+    fn init(&self, device: &Device) -> Self::Model;
+
+    /// Parameters and multiply–accumulates of a call on one picture.
+    fn cost(&self) -> Cost;
 }
 
 /// What a call of a network costs, counted from its configuration.

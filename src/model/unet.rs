@@ -36,7 +36,7 @@ pub struct UnetConfig {
     /// Attention heads at the lowest level.
     #[config(default = 4)]
     pub heads: usize,
-    /// Sines and cosines that tell the noise level.
+    /// Sines and cosines that tell the noise level; 0: the network is not told it.
     #[config(default = 32)]
     pub noise_features: usize,
     /// Width of the vector that carries noise level and digit to every block.
@@ -60,7 +60,7 @@ pub struct Unet {
     up: Vec<Level>,
     norm: GroupNorm,
     head: Conv2d,
-    noise: Linear,
+    noise: Option<Linear>,
     class: Linear,
     embedding: Linear,
     upsample: Interpolate2d,
@@ -76,6 +76,8 @@ struct Level {
 }
 
 impl ModelConfig for UnetConfig {
+    type Model = Unet;
+
     fn check(&self) -> Result<(), String> {
         let levels = self.channels.len();
         let halvings = levels.clamp(1, 8) - 1;
@@ -114,8 +116,8 @@ impl ModelConfig for UnetConfig {
                 "picture_channels must be 1 to 16",
             ),
             (
-                (4..=4096).contains(&self.noise_features),
-                "noise_features must be 4 to 4096",
+                self.noise_features == 0 || (4..=4096).contains(&self.noise_features),
+                "noise_features must be 0 or 4 to 4096",
             ),
             (
                 self.noise_features.is_multiple_of(2),
@@ -135,11 +137,8 @@ impl ModelConfig for UnetConfig {
             None => Ok(()),
         }
     }
-}
 
-impl UnetConfig {
-    /// A network with fresh weights.
-    pub fn init(&self, device: &Device) -> Unet {
+    fn init(&self, device: &Device) -> Unet {
         let blocks = |level: usize| -> Vec<ResidualBlock> {
             let width = self.channels[level];
             let block =
@@ -175,7 +174,8 @@ impl UnetConfig {
                 .collect(),
             norm: GroupNormConfig::new(self.channels[0]).init(device),
             head: zero_conv3x3([self.channels[0], self.picture_channels], device),
-            noise: LinearConfig::new(self.noise_features, self.embedding).init(device),
+            noise: (self.noise_features > 0)
+                .then(|| LinearConfig::new(self.noise_features, self.embedding).init(device)),
             class: LinearConfig::new(self.classes + 1, self.embedding)
                 .with_bias(false)
                 .init(device),
@@ -188,8 +188,7 @@ impl UnetConfig {
         }
     }
 
-    /// Parameters and multiply–accumulates of a call on one picture.
-    pub fn cost(&self) -> Cost {
+    fn cost(&self) -> Cost {
         let e = self.embedding;
         let pixels = |level: usize| (self.size >> level).pow(2);
         let blocks = |level: usize| -> Cost {
@@ -216,6 +215,10 @@ impl UnetConfig {
                 macs: 2 * p * p * c,
             };
         let picture = [self.picture_channels, self.channels[0]];
+        let noise = match self.noise_features {
+            0 => Cost::default(),
+            features => Cost::conv(1, [features, e], 1),
+        };
         (0..=last)
             .map(|level| blocks(level) + blocks(level))
             .sum::<Cost>()
@@ -224,7 +227,7 @@ impl UnetConfig {
             + Cost::conv(3, picture, pixels(0))
             + Cost::norm(self.channels[0])
             + Cost::conv(3, [picture[1], picture[0]], pixels(0))
-            + Cost::conv(1, [self.noise_features, e], 1)
+            + noise
             + Cost {
                 parameters: (self.classes + 1) * e,
                 macs: (self.classes + 1) * e,
@@ -234,12 +237,18 @@ impl UnetConfig {
 }
 
 impl Unet {
+    /// `c_noise` is not looked at where the configuration has no noise features.
+    ///
     /// # Shapes
     /// `x` [n, channels, size, size]; `c_noise` \[n\]; `class` [n, classes + 1], one-hot.
     /// Returns the shape of `x`.
     pub fn forward(&self, x: Tensor<4>, c_noise: Tensor<1>, class: Tensor<2>) -> Tensor<4> {
-        let features = sinusoidal_features(c_noise, self.noise_features, &x.device());
-        let embedding = silu(self.noise.forward(features) + self.class.forward(class));
+        let mut embedding = self.class.forward(class);
+        if let Some(noise) = &self.noise {
+            let features = sinusoidal_features(c_noise, self.noise_features, &x.device());
+            embedding = embedding + noise.forward(features);
+        }
+        let embedding = silu(embedding);
         let embedding = silu(self.embedding.forward(embedding));
         let run = |blocks: &[ResidualBlock], h: Tensor<4>| {
             blocks

@@ -2,17 +2,20 @@
 
 use std::{io::ErrorKind, path::Path};
 
+use burn::tensor::Device;
 use serde_json::json;
 use thiserror::Error;
 
 use super::{
     atomic,
     device::DeviceKind,
-    sample::{self, SampleError},
+    sample::{self, SampleError, Trained},
 };
 use crate::{
-    native::device::DeviceError,
-    weights::{self, Entry, Manifest, WeightsError},
+    library::Network,
+    model::{ModelConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig, unet::UnetConfig},
+    native::{device::DeviceError, train::Checkpoint},
+    weights::{self, Entry, Manifest, Source, WeightsError},
 };
 
 /// An export that failed; the weights folder is then as it was.
@@ -32,35 +35,18 @@ pub enum ExportError {
     Device(#[from] DeviceError),
 }
 
-/// Writes `unet.safetensors` and its entry in `manifest.json`. Returns the entry.
+/// Writes the network's file and its entry in `manifest.json`. Returns the entry.
 ///
 /// # Errors
 /// [`ExportError`].
-pub fn unet(run: &Path, folder: &Path) -> Result<Entry, ExportError> {
+pub fn network(network: Network, run: &Path, folder: &Path) -> Result<Entry, ExportError> {
     let device = DeviceKind::Cpu.open()?;
-    let (unet, config, checkpoint) = sample::trained_unet(run, &device)?;
-    let cost = config.cost();
-    let file = "unet.safetensors".to_string();
-    let bytes = weights::encode(unet, &file)?;
-    let last = checkpoint.progress.metrics.last();
-    let entry = Entry {
-        bytes: bytes.len() as u64,
-        sha256: weights::sha256(&bytes),
-        config: serde_json::to_value(&config).expect("a configuration is plain data"),
-        quantisation: weights::Quantisation::default(),
-        parameters: cost.parameters,
-        mflop_per_call: cost.mflop(),
-        training: json!({
-            "data": "MNIST, 60,000 training digits",
-            "recipe": checkpoint.identity.training,
-            "steps": checkpoint.progress.step,
-            "seconds": checkpoint.progress.seconds,
-            "samples": last.map(|m| m.samples),
-            "trainLoss": last.map(|m| m.train_loss),
-            "validationLoss": last.map(|m| m.validation_loss),
-        }),
-        quality: serde_json::Value::Null,
-        file,
+    let checkpoint = Checkpoint::open(run).map_err(SampleError::from)?;
+    let source = Trained(&checkpoint, network);
+    let (entry, bytes) = match network {
+        Network::Unet | Network::UnetBlind => encode::<UnetConfig>(&source, &device)?,
+        Network::NoiseLevel => encode::<NoiseLevelConfig>(&source, &device)?,
+        Network::Scorer => encode::<ScorerConfig>(&source, &device)?,
     };
     atomic::write(&folder.join(&entry.file), &bytes)?;
     let mut manifest = match sample::manifest(folder) {
@@ -70,9 +56,47 @@ pub fn unet(run: &Path, folder: &Path) -> Result<Entry, ExportError> {
         Err(SampleError::Weights(..)) => Manifest::default(),
         Err(other) => return Err(other.into()),
     };
-    manifest.models.insert("unet".into(), entry.clone());
+    manifest.models.insert(network.name().into(), entry.clone());
     write_manifest(folder, &manifest)?;
     Ok(entry)
+}
+
+/// A trained network as a file, and its line in the manifest.
+fn encode<C: ModelConfig>(
+    source: &Trained,
+    device: &Device,
+) -> Result<(Entry, Vec<u8>), ExportError> {
+    let (model, config) = source.open::<C>(device).map_err(SampleError::from)?;
+    let Trained(
+        Checkpoint {
+            identity, progress, ..
+        },
+        network,
+    ) = source;
+    let cost = config.cost();
+    let file = format!("{network}.safetensors");
+    let bytes = weights::encode(model, &file)?;
+    let last = progress.metrics.last();
+    let entry = Entry {
+        bytes: bytes.len() as u64,
+        sha256: weights::sha256(&bytes),
+        config: serde_json::to_value(&config).expect("a configuration is plain data"),
+        quantisation: weights::Quantisation::default(),
+        parameters: cost.parameters,
+        mflop_per_call: cost.mflop(),
+        training: json!({
+            "data": "MNIST, 60,000 training digits",
+            "recipe": identity.training,
+            "steps": progress.step,
+            "seconds": progress.seconds,
+            "samples": last.map(|m| m.samples),
+            "trainLoss": last.map(|m| m.train_loss),
+            "validationLoss": last.map(|m| m.validation_loss),
+        }),
+        quality: serde_json::Value::Null,
+        file,
+    };
+    Ok((entry, bytes))
 }
 
 /// Replaces `manifest.json`.

@@ -12,16 +12,17 @@ use indicatif::{ProgressBar, ProgressStyle};
 use thiserror::Error;
 
 use crate::{
-    denoiser::{Denoiser, Edm},
+    denoiser::Denoiser,
     generation::{Generation, GenerationError, Request, Settings, SettingsError},
-    image::{DIGIT_SIZE, to_pixel},
-    model::unet::{Unet, UnetConfig},
+    image::to_pixel,
+    library::{Library, Network},
+    model::ModelConfig,
     native::{
         atomic,
         data::Mnist,
         train::{Checkpoint, CheckpointError},
     },
-    weights::{Manifest, WeightsError},
+    weights::{Manifest, Source, WeightsError, WeightsFile},
 };
 
 /// Pictures generated at once; more gain nothing.
@@ -60,41 +61,58 @@ pub fn manifest(folder: &Path) -> Result<Manifest, SampleError> {
         .map_err(|e| SampleError::Weights(folder.into(), e))
 }
 
-/// The exported U-Net of a folder of weights.
+/// The exported networks of a folder of weights.
 ///
 /// # Errors
 /// [`SampleError`].
-pub fn exported_unet(folder: &Path, device: &Device) -> Result<Edm, SampleError> {
+pub fn exported(
+    folder: &Path,
+    networks: &[Network],
+    device: &Device,
+) -> Result<Library, SampleError> {
     let unfit = |e| SampleError::Weights(folder.into(), e);
     let manifest = manifest(folder)?;
-    let entry = manifest.model("unet").map_err(unfit)?;
-    let bytes = atomic::read(&folder.join(&entry.file)).map_err(SampleError::File)?;
-    let config: UnetConfig = entry.config().map_err(unfit)?;
-    let unet = entry.load(config.init(device), &bytes).map_err(unfit)?;
-    let denoiser = Edm::new(unet, config);
-    if denoiser.shape() != [1, DIGIT_SIZE, DIGIT_SIZE] {
-        let reason =
-            format!("its pictures are not {DIGIT_SIZE}x{DIGIT_SIZE} pixels of one channel");
-        return Err(unfit(WeightsError::Fit {
-            file: entry.file.clone(),
-            reason,
-        }));
+    let mut library = Library::new(device.clone());
+    for &network in networks {
+        let entry = manifest.model(network.name()).map_err(unfit)?;
+        let bytes = atomic::read(&folder.join(&entry.file)).map_err(SampleError::File)?;
+        let bytes = &bytes;
+        library
+            .load(network, &WeightsFile { entry, bytes })
+            .map_err(unfit)?;
     }
-    Ok(denoiser)
+    Ok(library)
 }
 
-/// The averaged U-Net of a training run, before quantisation.
+/// The averaged networks of training runs, before quantisation.
 ///
 /// # Errors
 /// [`SampleError::Checkpoint`].
-pub fn trained_unet(
-    run: &Path,
-    device: &Device,
-) -> Result<(Unet, UnetConfig, Checkpoint), SampleError> {
-    let checkpoint = Checkpoint::open(run)?;
-    let config: UnetConfig = checkpoint.config("unet")?;
-    let unet = checkpoint.average(config.init(device))?.to_device(device);
-    Ok((unet, config, checkpoint))
+pub fn trained(runs: &Path, networks: &[Network], device: &Device) -> Result<Library, SampleError> {
+    let mut library = Library::new(device.clone());
+    for &network in networks {
+        let checkpoint = Checkpoint::open(&runs.join(network.name()))?;
+        library.load(network, &Trained(&checkpoint, network))?;
+    }
+    Ok(library)
+}
+
+/// The averaged network of a training run.
+pub struct Trained<'a>(pub &'a Checkpoint, pub Network);
+
+impl Source for Trained<'_> {
+    type Error = CheckpointError;
+
+    fn open<C: ModelConfig>(&self, device: &Device) -> Result<(C::Model, C), CheckpointError> {
+        let Self(checkpoint, network) = self;
+        let config: C = checkpoint.config(network.name())?;
+        let average = checkpoint.average(config.init(device))?.to_device(device);
+        Ok((average, config))
+    }
+
+    fn misfit(&self, reason: &str) -> CheckpointError {
+        self.0.misfit(reason)
+    }
 }
 
 /// Generates a picture for each request, each height × width × channels in [-1, 1], with a progress bar
@@ -103,13 +121,12 @@ pub fn trained_unet(
 /// # Errors
 /// [`SampleError`].
 pub fn sample(
-    denoiser: Edm,
+    denoiser: Rc<dyn Denoiser>,
     settings: &Settings,
     requests: &[Request],
     device: &Device,
     interrupted: &AtomicBool,
 ) -> Result<Vec<Vec<f32>>, SampleError> {
-    let denoiser = Rc::new(denoiser);
     let pixels: usize = denoiser.shape().iter().product();
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left")
         .expect("a valid template");

@@ -2,12 +2,16 @@
 
 mod attention;
 mod embedding;
+mod encoder;
 mod norm;
+mod preconditioning;
 mod residual;
 
 pub use attention::{SelfAttention, SelfAttentionConfig};
 pub use embedding::sinusoidal_features;
+pub use encoder::{Encoder, EncoderConfig, Trace};
 pub use norm::{GroupNorm, GroupNormConfig};
+pub use preconditioning::{Preconditioning, SIGMA_DATA};
 pub use residual::{ResidualBlock, ResidualBlockConfig};
 
 use burn::{

@@ -1,19 +1,23 @@
 //! The binding that the page calls: thin, no mathematics. One bundle is built for the CPU (feature
 //! `flex`) and one for WebGPU (feature `webgpu`); both have the same face.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc, str::FromStr};
 
-use burn::tensor::Device;
-use js_sys::{Error, Float32Array};
+use burn::tensor::{Device, Tensor, TensorData};
+use js_sys::{Error, Float32Array, Float64Array, Object, Reflect};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 use crate::{
-    denoiser::{Denoiser, Edm},
+    denoiser::{Cond, Denoiser, Reading, SIGMA_MIN, Slope},
     generation::{self, Generation, Request, Settings},
-    model::unet::UnetConfig,
+    image::{DIGIT_PIXELS, DIGIT_SIZE},
+    library::{Generator, Library, Network},
+    model::scorer,
+    rng,
     sampler::SamplerKind,
-    weights::Manifest,
+    schedule::BetaSchedule,
+    weights::{Manifest, WeightsFile},
 };
 
 #[cfg(all(feature = "flex", feature = "webgpu"))]
@@ -39,11 +43,10 @@ pub fn start() {
     console_error_panic_hook::set_once();
 }
 
-/// A device with the models that were loaded onto it.
+/// A device with the networks that were loaded onto it.
 #[wasm_bindgen]
 pub struct Engine {
-    device: Device,
-    digits: Option<Rc<Edm>>,
+    library: Library,
 }
 
 /// What a bundle is.
@@ -55,13 +58,26 @@ struct Info {
     samplers: Vec<SamplerKind>,
     max_steps: usize,
     max_guidance: f64,
+    generators: Vec<GeneratorInfo>,
+}
+
+/// What a model needs, and what suits it.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GeneratorInfo {
+    name: Generator,
+    weights: &'static [Network],
     defaults: Settings,
+    /// The σ that its network is always told, if it is told the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    told_sigma: Option<f64>,
 }
 
 /// What `start` takes: the model, the picture and how to generate it.
 #[derive(Deserialize)]
 struct Start {
-    model: Option<String>,
+    #[serde(default)]
+    model: Generator,
     #[serde(flatten)]
     request: Request,
     #[serde(flatten)]
@@ -80,12 +96,11 @@ impl Engine {
         #[cfg(not(feature = "webgpu"))]
         let device = Device::flex();
         Ok(Engine {
-            device,
-            digits: None,
+            library: Library::new(device),
         })
     }
 
-    /// `{version, backend, samplers, maxSteps, maxGuidance, defaults}`.
+    /// `{version, backend, samplers, maxSteps, maxGuidance, generators: [{name, weights, defaults, toldSigma}]}`.
     pub fn info() -> Result<JsValue, JsValue> {
         let info = Info {
             version: env!("CARGO_PKG_VERSION"),
@@ -93,53 +108,196 @@ impl Engine {
             samplers: SamplerKind::ALL.to_vec(),
             max_steps: generation::MAX_STEPS,
             max_guidance: generation::MAX_GUIDANCE,
-            defaults: Settings::default(),
+            generators: Generator::ALL
+                .map(|name| GeneratorInfo {
+                    name,
+                    weights: name.networks(),
+                    defaults: name.defaults(),
+                    told_sigma: name.told_sigma(),
+                })
+                .to_vec(),
         };
         serde_wasm_bindgen::to_value(&info).map_err(exception)
     }
 
-    /// Checks a weights file against the manifest and puts its model on the device.
+    /// Checks a weights file against the manifest and puts its network on the device.
     pub fn load(&mut self, name: &str, manifest: &str, bytes: &[u8]) -> Result<(), JsValue> {
+        let network = Network::from_str(name).map_err(exception)?;
         let manifest = Manifest::parse(manifest).map_err(exception)?;
         let entry = manifest.model(name).map_err(exception)?;
-        match name {
-            "unet" => {
-                let config: UnetConfig = entry.config().map_err(exception)?;
-                let unet = entry
-                    .load(config.init(&self.device), bytes)
-                    .map_err(exception)?;
-                self.digits = Some(Rc::new(Edm::new(unet, config)));
-                Ok(())
-            }
-            _ => Err(exception(format!("this program knows no model \"{name}\""))),
-        }
+        self.library
+            .load(network, &WeightsFile { entry, bytes })
+            .map_err(exception)
     }
 
     /// A run of `{model, digit, seed, steps, sampler, schedule, guidance, eta}`; what is left out has
-    /// its default. No network call is made yet.
-    pub fn start(&self, settings: JsValue) -> Result<Run, JsValue> {
+    /// its default. It starts from pure noise, or from `picture` with noise of amount `sigma` on it. No
+    /// network call is made yet.
+    pub fn start(
+        &self,
+        settings: JsValue,
+        picture: Option<Vec<f32>>,
+        sigma: Option<f64>,
+    ) -> Result<Run, JsValue> {
         let start: Start = serde_wasm_bindgen::from_value(settings).map_err(exception)?;
-        let denoiser = match start.model.as_deref() {
-            None | Some("digits") => self.digits.clone(),
-            Some(other) => {
-                return Err(exception(format!(
-                    "there is no model \"{other}\": choose digits"
-                )));
+        let denoiser = self.library.denoiser(start.model).map_err(exception)?;
+        let device = self.library.device();
+        let mut run = Generation::new(denoiser, &start.settings, &[start.request], device)
+            .map_err(exception)?;
+        run = match (picture, sigma) {
+            (Some(picture), Some(sigma)) => {
+                run.starting_from(&picture, sigma).map_err(exception)?
+            }
+            (None, None) => run,
+            _ => {
+                return Err(exception(
+                    "a picture to start from and its sigma go together",
+                ));
             }
         };
-        let denoiser = denoiser
-            .ok_or_else(|| exception("the weights of the model \"digits\" are not loaded yet"))?;
-        let run = Generation::new(
-            denoiser as Rc<dyn Denoiser>,
-            &start.settings,
-            &[start.request],
-            &self.device,
-        )
-        .map_err(exception)?;
         Ok(Run {
             generation: RefCell::new(Some(run)),
         })
     }
+
+    /// What f says of a picture with noise of amount `sigma`: `{probabilities, logF, gradient}`, the
+    /// eleven probabilities with "no digit" last, log f of the digit asked for (none: of any) up to a
+    /// constant, and its gradient with respect to every pixel.
+    pub async fn score(
+        &self,
+        x: Vec<f32>,
+        sigma: f64,
+        digit: Option<u8>,
+    ) -> Result<JsValue, JsValue> {
+        let cond = asked(digit)?;
+        let x = self.picture(x)?;
+        let f = self.library.scorer().map_err(exception)?;
+        let Reading {
+            log_f,
+            asked,
+            gradient,
+        } = f.read(x, &[told(sigma)?], &cond);
+        let probabilities = numbers(scorer::probabilities(log_f)).await?;
+        let probabilities: Vec<f64> = probabilities.into_iter().map(f64::from).collect();
+        let log_f = numbers(asked).await?[0];
+        object(&[
+            (
+                "probabilities",
+                Float64Array::from(&probabilities[..]).into(),
+            ),
+            ("logF", f64::from(log_f).into()),
+            ("gradient", floats(&numbers(gradient).await?)),
+        ])
+    }
+
+    /// The amount of noise that the predictor sees in a picture, and its gradient with respect to every
+    /// pixel: `{sigma, gradient}`.
+    #[wasm_bindgen(js_name = noiseLevel)]
+    pub async fn noise_level(&self, x: Vec<f32>) -> Result<JsValue, JsValue> {
+        let x = self.picture(x)?;
+        let predictor = self.library.noise_level().map_err(exception)?;
+        let Slope { sigma, gradient } = predictor.slope(x);
+        object(&[
+            ("sigma", f64::from(numbers(sigma).await?[0]).into()),
+            ("gradient", floats(&numbers(gradient).await?)),
+        ])
+    }
+
+    /// One call of a model on a picture with noise of amount `sigma`: `{denoised}`.
+    pub async fn denoise(
+        &self,
+        model: &str,
+        x: Vec<f32>,
+        sigma: f64,
+        digit: Option<u8>,
+    ) -> Result<JsValue, JsValue> {
+        let generator = Generator::from_str(model).map_err(exception)?;
+        let cond = asked(digit)?;
+        let x = self.picture(x)?;
+        let denoiser = self.library.denoiser(generator).map_err(exception)?;
+        let denoised = numbers(denoiser.denoise(x, &[told(sigma)?], &cond)).await?;
+        object(&[("denoised", floats(&denoised))])
+    }
+
+    /// The crate's Gaussian noise for a digit: what a run with this seed adds, its start with stream 0.
+    pub fn noise(seed: f64, stream: f64) -> Float32Array {
+        let noise = rng::gaussian(seed as u64, stream as u64, DIGIT_PIXELS);
+        let noise: Vec<f32> = noise.iter().map(|&v| v as f32).collect();
+        Float32Array::from(&noise[..])
+    }
+
+    /// The tables of "linear" or "cosine" over t = 1 to 1000: `{beta, alphaBar, sigma}`.
+    pub fn schedule(name: &str) -> Result<JsValue, JsValue> {
+        let schedule = match name {
+            "linear" => BetaSchedule::Linear,
+            "cosine" => BetaSchedule::Cosine,
+            _ => {
+                return Err(exception(format!(
+                    "there is no schedule \"{name}\" over t: choose linear or cosine"
+                )));
+            }
+        };
+        let table = |values: Vec<f64>| Float64Array::from(&values[..]).into();
+        object(&[
+            ("beta", table(schedule.beta())),
+            ("alphaBar", table(schedule.alpha_bar())),
+            ("sigma", table(schedule.sigma())),
+        ])
+    }
+}
+
+impl Engine {
+    /// A picture on the device, [1, 1, 28, 28].
+    fn picture(&self, x: Vec<f32>) -> Result<Tensor<4>, JsValue> {
+        if x.len() != DIGIT_PIXELS || x.iter().any(|v| !v.is_finite()) {
+            return Err(exception(format!(
+                "the picture must have {DIGIT_PIXELS} finite numbers"
+            )));
+        }
+        let data = TensorData::new(x, [1, 1, DIGIT_SIZE, DIGIT_SIZE]);
+        Ok(Tensor::from_data(data, self.library.device()))
+    }
+}
+
+fn asked(digit: Option<u8>) -> Result<Cond, JsValue> {
+    match digit {
+        Some(digit) if digit > 9 => {
+            Err(exception(format!("the digit must be 0 to 9, not {digit}")))
+        }
+        digit => Ok(Cond {
+            digits: vec![digit],
+        }),
+    }
+}
+
+/// The σ that a network is told: no network has learned what less than the least means.
+fn told(sigma: f64) -> Result<f64, JsValue> {
+    if sigma.is_finite() && sigma >= 0.0 {
+        Ok(sigma.max(SIGMA_MIN))
+    } else {
+        Err(exception(format!("sigma must be at least 0, not {sigma}")))
+    }
+}
+
+/// A tensor's values, without blocking while the device computes.
+async fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, JsValue> {
+    let data = tensor
+        .into_data_async()
+        .await
+        .map_err(|error| exception(generation::GenerationError::Device(error.to_string())))?;
+    Ok(data.convert::<f32>().iter::<f32>().collect())
+}
+
+fn floats(values: &[f32]) -> JsValue {
+    Float32Array::from(values).into()
+}
+
+fn object(entries: &[(&str, JsValue)]) -> Result<JsValue, JsValue> {
+    let object = Object::new();
+    for (key, value) in entries {
+        Reflect::set(&object, &(*key).into(), value)?;
+    }
+    Ok(object.into())
 }
 
 /// A run from noise to a picture.
@@ -188,22 +346,19 @@ extern "C" {
 }
 
 fn frame(frame: &generation::Frame, ms: f64) -> Result<JsValue, JsValue> {
-    let object = js_sys::Object::new();
-    let set =
-        |key: &str, value: JsValue| js_sys::Reflect::set(&object, &key.into(), &value).map(|_| ());
-    let array = |values: &[f32]| JsValue::from(Float32Array::from(values));
-    set("step", (frame.step as f64).into())?;
-    set("steps", (frame.steps as f64).into())?;
-    set("sigma", frame.sigma.into())?;
-    set("nfe", (frame.nfe as f64).into())?;
-    set("ms", ms.into())?;
-    set("width", (frame.width as f64).into())?;
-    set("height", (frame.height as f64).into())?;
-    set("channels", (frame.channels as f64).into())?;
-    set("x", array(&frame.x))?;
-    set(
-        "denoised",
-        frame.denoised.as_deref().map_or(JsValue::NULL, array),
-    )?;
-    Ok(object.into())
+    object(&[
+        ("step", (frame.step as f64).into()),
+        ("steps", (frame.steps as f64).into()),
+        ("sigma", frame.sigma.into()),
+        ("nfe", (frame.nfe as f64).into()),
+        ("ms", ms.into()),
+        ("width", (frame.width as f64).into()),
+        ("height", (frame.height as f64).into()),
+        ("channels", (frame.channels as f64).into()),
+        ("x", floats(&frame.x)),
+        (
+            "denoised",
+            frame.denoised.as_deref().map_or(JsValue::NULL, floats),
+        ),
+    ])
 }

@@ -12,7 +12,10 @@ use burn::{
 use burn_pack::Reader;
 use unnoise::{
     denoiser::Edm,
-    model::unet::{Unet, UnetConfig},
+    model::{
+        ModelConfig,
+        unet::{Unet, UnetConfig},
+    },
     native::export,
     rng,
     weights::{self, Entry, Manifest, Quantisation},

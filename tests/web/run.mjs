@@ -7,16 +7,20 @@ import { parseArgs } from 'node:util';
 import { launch } from './browsers.mjs';
 import { faults } from './faults.mjs';
 import { generate } from './generate.mjs';
+import { gradientCpu, gradientWebgpu } from './gradient.mjs';
 import { calm, layout } from './layout.mjs';
+import { noise } from './noise.mjs';
 import { parityCpu, parityWebgpu } from './parity.mjs';
+import { schedule } from './schedule.mjs';
+import { scorer, scorerFaults, scorerWebgpu } from './scorer.mjs';
 import { serve } from './server.mjs';
 import { Visit } from './visit.mjs';
 import { webgpu, withoutWebgpu } from './webgpu.mjs';
 
 const PLAN = {
-  chromium: { ...generate, ...layout, ...calm, ...parityCpu, ...withoutWebgpu, ...faults },
-  'chromium-webgpu': { ...webgpu, ...parityWebgpu },
-  firefox: { ...generate, ...layout, ...parityCpu },
+  chromium: { ...generate, ...layout, ...calm, ...parityCpu, ...gradientCpu, ...withoutWebgpu, ...faults, ...scorer, ...scorerFaults, ...noise, ...schedule },
+  'chromium-webgpu': { ...webgpu, ...parityWebgpu, ...gradientWebgpu, ...scorerWebgpu },
+  firefox: { ...generate, ...layout, ...parityCpu, ...gradientCpu, ...scorer, ...noise, ...schedule },
 };
 /** One test may not hold the others up. */
 const LIMIT = 400_000;

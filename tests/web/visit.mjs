@@ -41,9 +41,54 @@ export class Visit {
     });
   }
 
+  /** Waits until an element's `data-state` is the one that is named. */
+  until(id, state) {
+    return this.page.waitForSelector(`#${id}[data-state=${state}]`).catch(async (error) => {
+      throw new Error(`#${id} is not ${state}; the page says "${await this.alert()}"`, { cause: error });
+    });
+  }
+
+  /** Goes to a part of the page, as a visitor does who scrolls there. */
+  goTo(id) {
+    return this.page.$eval(`#${id}`, (element) => element.scrollIntoView({ behavior: 'instant' }));
+  }
+
   /** Waits until the page shows a step. */
-  step(step) {
-    return this.page.waitForFunction((step) => document.getElementById('step-now').textContent === String(step), {}, step);
+  step(step, id = 'step-now') {
+    return this.shows(id, String(step));
+  }
+
+  /** Waits until an element's text is, or matches, the one that is named. */
+  shows(id, text) {
+    const pattern = text instanceof RegExp ? text.source : null;
+    return this.page.waitForFunction((id, text, pattern) => {
+      const shown = document.getElementById(id).textContent.trim();
+      return pattern === null ? shown === text : new RegExp(pattern).test(shown);
+    }, {}, id, pattern === null ? text : null, pattern);
+  }
+
+  /** Where a pixel of a canvas lies in the window: its middle, after scrolling there. */
+  async at(id, column, row) {
+    const canvas = await this.page.$(`#${id}`);
+    await canvas.evaluate((element) => element.scrollIntoView({ block: 'center', behavior: 'instant' }));
+    const { left, top, width, height, columns, rows } = await canvas.evaluate((element) => {
+      const { left, top, width, height } = element.getBoundingClientRect();
+      return { left, top, width, height, columns: element.width, rows: element.height };
+    });
+    return [left + ((column + 0.5) / columns) * width, top + ((row + 0.5) / rows) * height];
+  }
+
+  /** Clicks a pixel of a canvas. */
+  async pick(id, column, row) {
+    await this.page.mouse.click(...(await this.at(id, column, row)));
+  }
+
+  /** Draws on a canvas with the mouse, from pixel to pixel: `[column, row]` each. */
+  async stroke(id, [first, ...rest]) {
+    await this.page.mouse.move(...(await this.at(id, ...first)));
+    await this.page.mouse.down();
+    for (const place of rest) await this.page.mouse.move(...(await this.at(id, ...place)), { steps: 5 });
+    await this.page.mouse.up();
   }
 
   text(id) {
@@ -76,12 +121,16 @@ export class Visit {
     });
   }
 
-  /** What the scrub bar's handle does. */
-  scrub(step) {
-    return this.page.$eval('#scrub', (input, step) => {
-      input.value = step;
+  /** What a slider's handle does. */
+  slide(selector, value) {
+    return this.page.$eval(selector, (input, value) => {
+      input.value = value;
       input.dispatchEvent(new Event('input', { bubbles: true }));
-    }, step);
+    }, value);
+  }
+
+  scrub(step) {
+    return this.slide('#scrub', step);
   }
 
   /** All frames of a run through the library: `{ step, sigma, nfe, x, denoised }`. */

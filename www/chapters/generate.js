@@ -1,13 +1,15 @@
-// The first chapter: drives the generator, one run at a time.
+// The top of the page: drives the generator, one run at a time.
 
 import { DEFAULTS } from '../unnoise.js';
-import { readState, writeState } from '../page/address.js';
-import { backendName, ms } from '../page/backend.js';
+import { followLinks, link, readState, writeState } from '../page/address.js';
+import { backendName } from '../page/backend.js';
 import { Film } from '../page/film.js';
+import { count, ms, parseNumber, parseWhole, sigma } from '../page/format.js';
 import { listen, showKeys } from '../page/keys.js';
 import { hush, say, status } from '../page/notices.js';
 import { denoisedImage, draw, noisyImage, savePng } from '../page/pixels.js';
 import { Player } from '../page/player.js';
+import { Transport } from '../page/transport.js';
 
 /** What a visitor sees who has set nothing. */
 const OPENING = { ...DEFAULTS, digit: 3, seed: 7, speed: '8' };
@@ -30,12 +32,17 @@ const calm = matchMedia('(prefers-reduced-motion: reduce)');
 export function mount(section) {
   const $ = (id) => section.querySelector(`#${id}`);
   const digits = [...section.querySelectorAll('[data-digit]')];
-  const speeds = [...$('speed').options].map(({ value }) => value);
   const settings = { ...OPENING };
   let player = null;
   let rest;
 
   const film = new Film($('film'), (step) => player?.seek(step));
+  const transport = new Transport(section.querySelector('.transport'), {
+    onSpeed(speed) {
+      change({ speed }, showSettings);
+      writeAddress();
+    },
+  });
 
   // --- the address ---
 
@@ -50,14 +57,14 @@ export function mount(section) {
       if (value === undefined) wrong.push(`${name} = ${state[name]}`);
       else settings[name] = value;
     };
-    take('digit', (text) => (text === 'any' ? null : whole(text, 0, 9)));
-    take('seed', (text) => whole(text, 0, Number.MAX_SAFE_INTEGER));
-    take('steps', (text) => whole(text, 1, 100));
+    take('digit', (text) => (text === 'any' ? null : parseWhole(text, 0, 9)));
+    take('seed', (text) => parseWhole(text, 0, Number.MAX_SAFE_INTEGER));
+    take('steps', (text) => parseWhole(text, 1, 100));
     take('sampler', (text) => (text in SAMPLERS ? text : undefined));
-    take('guidance', (text) => number(text, 1, 6));
-    take('eta', (text) => number(text, 0, 1));
-    take('speed', (text) => (speeds.includes(text) ? text : undefined));
-    const step = 'step' in state ? whole(state.step, 0, settings.steps) : null;
+    take('guidance', (text) => parseNumber(text, 1, 6));
+    take('eta', (text) => parseNumber(text, 0, 1));
+    take('speed', (text) => (transport.speeds.includes(text) ? text : undefined));
+    const step = 'step' in state ? parseWhole(state.step, 0, settings.steps) : null;
     if (step === undefined) wrong.push(`step = ${state.step}`);
     if (wrong.length) say(`The address asks for ${wrong.join(', ')}, which cannot be had; the usual value is used instead.`);
     return step ?? null;
@@ -76,7 +83,7 @@ export function mount(section) {
 
   function showSettings() {
     for (const button of digits) button.setAttribute('aria-pressed', String(button.dataset.digit === String(settings.digit ?? 'any')));
-    for (const id of ['seed', 'steps', 'sampler', 'guidance', 'eta', 'speed']) $(id).value = settings[id];
+    for (const id of ['seed', 'steps', 'sampler', 'guidance', 'eta']) $(id).value = settings[id];
     $('steps-value').textContent = settings.steps;
     $('guidance-value').textContent = settings.guidance.toFixed(1);
     $('eta-value').textContent = settings.eta.toFixed(2);
@@ -86,7 +93,7 @@ export function mount(section) {
     $('guidance-hint').textContent = settings.digit === null
       ? 'Without a digit there is nothing to insist on.'
       : settings.guidance === 1 ? 'Off: the network is asked once a step.' : 'How strongly to insist on the digit. It is asked twice a step.';
-    if (player) player.interval = settings.speed === 'max' ? 0 : 1000 / Number(settings.speed);
+    transport.speed = settings.speed;
   }
 
   // --- runs ---
@@ -143,21 +150,13 @@ export function mount(section) {
     $('nfe').textContent = frame.nfe;
     $('ms').textContent = frame.step === 0 ? '–' : ms(frame.ms);
     $('backend').textContent = backendName(run.backend);
-    $('scrub').max = frame.steps;
-    $('scrub').value = frame.step;
-    $('scrub').setAttribute('aria-valuetext', `step ${frame.step} of ${frame.steps}, sigma ${sigma(frame.sigma)}`);
-    $('scrub').style.setProperty('--at', frame.step / frame.steps);
-    $('scrub').style.setProperty('--kept', (run.frames.length - 1) / frame.steps);
     writeAddress();
   }
 
   function showState() {
     const { run, playing, seeking } = player;
     section.dataset.state = playing ? 'playing' : seeking ? 'seeking' : run?.done ? 'done' : 'paused';
-    $('play').setAttribute('aria-label', playing ? 'Pause' : run?.done ? 'Play again' : 'Play');
     if (!run) return;
-    $('back').disabled = run.index === 0;
-    $('step').disabled = run.done;
     if (playing) status(run.settings.digit === null ? 'A digit is forming' : `A ${run.settings.digit} is forming`);
     else if (seeking) status(`On the way to the step that was asked for`);
     else if (run.done) status(`Finished: ${count(run.frame.steps, 'step')}, ${count(run.frame.nfe, 'network call')}, ${time(run)} of computing`);
@@ -168,6 +167,7 @@ export function mount(section) {
   function start(unnoise) {
     const step = takeAddress();
     player = new Player(unnoise);
+    transport.follow(player);
     player.addEventListener('run', () => {
       const { steps, width, height } = player.run.frame;
       film.reset(steps, width, height);
@@ -184,6 +184,7 @@ export function mount(section) {
     showSettings();
     if (step === null) begin();
     else player.open(runSettings(), { goal: step });
+    return atRest(player);
   }
 
   // --- controls ---
@@ -204,17 +205,7 @@ export function mount(section) {
   for (const id of ['steps', 'guidance', 'eta']) {
     $(id).addEventListener('input', ({ target }) => change({ [id]: target.valueAsNumber }, keepPlace));
   }
-  $('speed').addEventListener('change', ({ target }) => {
-    change({ speed: target.value }, showSettings);
-    writeAddress();
-  });
   $('settings').addEventListener('submit', (event) => event.preventDefault());
-
-  $('play').addEventListener('click', () => player?.toggle());
-  $('step').addEventListener('click', () => player?.forward());
-  $('back').addEventListener('click', () => player?.back());
-  $('restart').addEventListener('click', () => player?.restart());
-  $('scrub').addEventListener('input', ({ target }) => player?.seek(target.valueAsNumber));
 
   const save = (id, toImage) => {
     $(`save-${id}`).addEventListener('click', async () => {
@@ -233,9 +224,9 @@ export function mount(section) {
 
   $('copy').addEventListener('click', async () => {
     player?.pause();
-    writeAddress({ now: true });
+    writeAddress();
     try {
-      await navigator.clipboard.writeText(location.href);
+      await navigator.clipboard.writeText(link());
       status('The link has been copied');
       $('copy').textContent = 'Copied';
       setTimeout(() => ($('copy').textContent = 'Copy link to this step'), 2000);
@@ -257,8 +248,7 @@ export function mount(section) {
     '?': showKeys,
   });
 
-  // Another link in the same tab.
-  addEventListener('hashchange', () => {
+  followLinks('', () => {
     hush();
     const step = takeAddress();
     showSettings();
@@ -272,10 +262,14 @@ export function mount(section) {
   return { begin: start };
 }
 
-const whole = (text, from, to) => (/^\d+$/.test(text) && Number(text) >= from && Number(text) <= to ? Number(text) : undefined);
-const number = (text, from, to) => (text !== '' && Number(text) >= from && Number(text) <= to ? Number(text) : undefined);
-const sigma = (value) => (value === 0 ? '0' : value >= 10 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toFixed(3));
-const count = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
+/** Resolves once the player has nothing more to compute: the first digit is there, or nobody waits for it. */
+function atRest(player) {
+  return new Promise((resolve) => {
+    const look = () => player.run && !player.playing && !player.seeking && resolve();
+    player.addEventListener('state', look);
+    player.addEventListener('error', () => resolve());
+  });
+}
 
 function time(run) {
   const all = run.frames.reduce((sum, frame) => sum + frame.ms, 0);

@@ -1,6 +1,7 @@
 // Where it is computed: the visitor's choice, and what was measured.
 
 import { writeBackend } from './address.js';
+import { ms } from './format.js';
 import { say } from './notices.js';
 
 const note = document.getElementById('backend-note');
@@ -8,8 +9,6 @@ const radios = [...document.querySelectorAll('#backend-choice input')];
 
 const NAME = { cpu: 'CPU', webgpu: 'WebGPU' };
 export const backendName = (backend) => NAME[backend];
-
-export const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 
 /** `loading(promise)` shows the progress of a backend that is being loaded. */
 export function bindBackend(unnoise, loading) {

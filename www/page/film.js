@@ -1,14 +1,25 @@
-// The film strip: every step as a small picture of x above the estimate, and the curve of sigma below them.
+// The film strip: every step as two small pictures, one above the other, and a curve below them.
 
 import { denoisedImage, noisyImage } from './pixels.js';
 
 /** The curve's range; what is below it, 0 at the end, lies on its floor. */
 const SIGMA_MAX = 20;
 const SIGMA_MIN = 0.01;
-const RULES = [10, 1, 0.1];
 const GAP = 2;
 
 const SVG = 'http://www.w3.org/2000/svg';
+
+/** Distance from the top of the curve in per cent, on a logarithmic scale. */
+function height(sigma) {
+  const clamped = Math.min(Math.max(sigma, SIGMA_MIN), SIGMA_MAX);
+  return 6 + 88 * (Math.log(SIGMA_MAX / clamped) / Math.log(SIGMA_MAX / SIGMA_MIN));
+}
+
+/** The noise that is left. `rules`: the lines behind a curve, from the top: height, label, and where else than at its line the label stands. */
+const SIGMA_CURVE = { height: ({ sigma }) => height(sigma), rules: [[height(10), 'σ 10'], [height(1), '1'], [height(0.1), '0.1']] };
+
+/** The noisy picture above, the estimate below; nothing there before the network has been asked. */
+const PICTURES = (frame) => [noisyImage(frame), frame.denoised && denoisedImage(frame)];
 
 export class Film {
   #root;
@@ -18,10 +29,18 @@ export class Film {
   #line;
   #dot;
   #points = [];
+  #pictures;
+  #curveOf;
 
-  /** `onSeek` is called with the number of the step that the visitor picks. */
-  constructor(root, onSeek) {
+  /**
+   * `onSeek` is called with the number of the step that the visitor picks.
+   * - `pictures`: the two images of a frame; the lower one may be null.
+   * - `curve`: `{ height(frame), rules }`, heights in per cent from the top.
+   */
+  constructor(root, onSeek, { pictures = PICTURES, curve = SIGMA_CURVE } = {}) {
     this.#root = root;
+    this.#pictures = pictures;
+    this.#curveOf = curve;
     this.#reel = root.querySelector('.reel');
     this.#reel.addEventListener('click', ({ target }) => {
       const cell = target.closest('[data-step]');
@@ -63,9 +82,9 @@ export class Film {
     const svg = document.createElementNS(SVG, 'svg');
     svg.setAttribute('viewBox', '0 0 1000 100');
     svg.setAttribute('preserveAspectRatio', 'none');
-    for (const sigma of RULES) {
+    for (const [y] of this.#curveOf.rules) {
       const rule = document.createElementNS(SVG, 'line');
-      for (const [name, value] of Object.entries({ x1: 0, x2: 1000, y1: height(sigma), y2: height(sigma) })) rule.setAttribute(name, value);
+      for (const [name, value] of Object.entries({ x1: 0, x2: 1000, y1: y, y2: y })) rule.setAttribute(name, value);
       svg.append(rule);
     }
     this.#line = document.createElementNS(SVG, 'polyline');
@@ -74,10 +93,10 @@ export class Film {
     const labels = document.createElement('div');
     labels.className = 'labels';
     labels.setAttribute('aria-hidden', 'true');
-    for (const sigma of RULES) {
+    for (const [y, text, labelled = y] of this.#curveOf.rules) {
       const label = document.createElement('span');
-      label.textContent = sigma === RULES[0] ? `σ ${sigma}` : String(sigma);
-      label.style.top = `${height(sigma)}%`;
+      label.textContent = text;
+      label.style.top = `${labelled}%`;
       labels.append(label);
     }
     this.#curve.append(labels, svg, this.#dot);
@@ -90,11 +109,12 @@ export class Film {
     const cell = this.#cells[frame.step];
     if (!cell || cell.classList.contains('drawn')) return;
     const context = cell.firstChild.getContext('2d');
-    context.putImageData(noisyImage(frame), 0, 0);
-    if (frame.denoised) context.putImageData(denoisedImage(frame), 0, frame.height + GAP);
+    const [above, below] = this.#pictures(frame);
+    context.putImageData(above, 0, 0);
+    if (below) context.putImageData(below, 0, frame.height + GAP);
     cell.classList.add('drawn');
     cell.setAttribute('aria-label', `Step ${frame.step}, σ ${frame.sigma.toPrecision(2)}`);
-    this.#points[frame.step] = `${this.#across(frame.step) * 10},${height(frame.sigma)}`;
+    this.#points[frame.step] = `${this.#across(frame.step) * 10},${this.#curveOf.height(frame)}`;
     this.#line.setAttribute('points', this.#points.filter(Boolean).join(' '));
   }
 
@@ -107,7 +127,7 @@ export class Film {
       else cell.removeAttribute('aria-current');
     }
     this.#dot.style.left = `${this.#across(frame.step)}%`;
-    this.#dot.style.top = `${height(frame.sigma)}%`;
+    this.#dot.style.top = `${this.#curveOf.height(frame)}%`;
     const cell = this.#cells[frame.step];
     const { scrollLeft, clientWidth } = this.#root;
     const margin = 2 * cell.offsetWidth;
@@ -121,10 +141,4 @@ export class Film {
   #across(step) {
     return ((step + 0.5) / this.#cells.length) * 100;
   }
-}
-
-/** Distance from the top of the curve in per cent, on a logarithmic scale. */
-function height(sigma) {
-  const clamped = Math.min(Math.max(sigma, SIGMA_MIN), SIGMA_MAX);
-  return 6 + 88 * (Math.log(SIGMA_MAX / clamped) / Math.log(SIGMA_MAX / SIGMA_MIN));
 }

@@ -2,24 +2,40 @@
 
 const dialog = document.getElementById('keys');
 const embedded = window.self !== window.top;
+const regions = new Map();
 
-/** `actions`: what each key does. They work while `region`, or nothing at all, has the focus. */
+/** `actions`: what each key does. They work while `region` has the focus, or nothing has it and `region` is what is being looked at. */
 export function listen(region, actions) {
-  document.addEventListener('keydown', (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || dialog.open) return;
-    const target = event.target;
-    const inside = region.contains(document.activeElement);
-    const free = document.activeElement === document.body || document.activeElement === null;
-    if (!inside && (embedded || !free)) return;
-    if (event.key === 'Escape' && inside) return document.activeElement.blur();
-    if (target.closest?.('input, select, textarea, [contenteditable]')) return;
-    if ((event.key === ' ' || event.key === 'Enter') && target.closest?.('button, a, summary')) return;
-    const action = actions[event.key] ?? actions[event.key.toLowerCase()];
-    if (!action) return;
-    event.preventDefault();
-    action();
+  regions.set(region, actions);
+}
+
+/** The region that the keys are meant for. */
+function addressed() {
+  const active = document.activeElement;
+  const free = active === document.body || active === null;
+  if (!free) return [...regions.keys()].find((region) => region.contains(active));
+  if (embedded) return undefined;
+  const middle = innerHeight / 2;
+  return [...regions.keys()].find((region) => {
+    const { top, bottom } = region.getBoundingClientRect();
+    return top <= middle && bottom >= middle;
   });
 }
+
+document.addEventListener('keydown', (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || dialog.open) return;
+  const region = addressed();
+  if (!region) return;
+  const target = event.target;
+  if (event.key === 'Escape' && region.contains(document.activeElement)) return document.activeElement.blur();
+  if (target.closest?.('input, select, textarea, [contenteditable]')) return;
+  if ((event.key === ' ' || event.key === 'Enter') && target.closest?.('button, a, summary')) return;
+  const actions = regions.get(region);
+  const action = actions[event.key] ?? actions[event.key.toLowerCase()];
+  if (!action) return;
+  event.preventDefault();
+  action();
+});
 
 export function showKeys() {
   if (!dialog.open) dialog.showModal();

@@ -2,17 +2,26 @@
 //
 // A chapter is a <section data-chapter="name"> and a file chapters/name.js with
 //   export function mount(section): { begin(unnoise) }
-// mount() prepares the section; begin() gets the engine, and again a new one after a "try again".
+// mount() prepares the section; begin() gets the engine, and again a new one after a "try again". The first chapter's
+// begin() resolves when its digit is there; the others are begun then, so that nothing takes its time from it.
 
 import { Unnoise } from '../unnoise.js';
 import * as generate from '../chapters/generate.js';
-import { readBackend } from './address.js';
+import { readBackend, takePlace } from './address.js';
 import { bindBackend } from './backend.js';
+import { goTo } from './contents.js';
 import { say, status } from './notices.js';
 
 /** The first chapter is mounted at once; those further down when the visitor comes near. */
-const CHAPTERS = { generate: async () => generate };
-const NEAR = '600px';
+const CHAPTERS = {
+  generate: async () => generate,
+  scorer: () => import('../chapters/scorer.js'),
+  noise: () => import('../chapters/noise.js'),
+  schedule: () => import('../chapters/schedule.js'),
+};
+const NEAR = '300px';
+/** A first digit that is played slowly is not waited for any longer. */
+const WAIT_MS = 4000;
 
 document.documentElement.dataset.started = 'yes';
 
@@ -21,13 +30,15 @@ const loadingText = document.getElementById('loading-text');
 const progressBar = document.getElementById('progress');
 
 let unnoise = null;
+/** Whether the first digit is there. */
+let opened = false;
 const mounted = [];
 
 async function mountChapter(section) {
   try {
     const chapter = (await CHAPTERS[section.dataset.chapter]()).mount(section);
     mounted.push(chapter);
-    if (unnoise) chapter.begin(unnoise);
+    if (opened) chapter.begin(unnoise);
   } catch (error) {
     say(`A part of the page could not be loaded: ${error.message}`, () => mountChapter(section));
   }
@@ -48,6 +59,8 @@ async function load() {
   });
   bindBackend(unnoise, showProgress);
   showFacts();
+  await Promise.race([generator.begin(unnoise), new Promise((resolve) => setTimeout(resolve, WAIT_MS))]);
+  opened = true;
   for (const chapter of mounted) chapter.begin(unnoise);
 }
 
@@ -111,7 +124,7 @@ function showFacts() {
 }
 
 const [first, ...rest] = document.querySelectorAll('[data-chapter]');
-mountChapter(first);
+const generator = generate.mount(first);
 load();
 
 const near = new IntersectionObserver((entries) => {
@@ -122,3 +135,11 @@ const near = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: NEAR });
 for (const section of rest) near.observe(section);
+
+/** A link may lead to a chapter. */
+function goToPlace() {
+  const place = document.getElementById(takePlace() ?? '');
+  if (place) goTo(place, { smooth: false });
+}
+goToPlace();
+addEventListener('hashchange', goToPlace);

@@ -1,7 +1,6 @@
 // What the page has to say: errors as sentences in the alert region, and a status line that does not chatter.
 
 const alertBox = document.getElementById('alert');
-const statusLine = document.getElementById('status');
 const STATUS_MS = 1000;
 
 /** Shows a sentence until it is dismissed; `retry`, when given, is what "Try again" does. */
@@ -34,17 +33,21 @@ function button(label, className, onClick) {
   return element;
 }
 
-let waiting;
-let lastStatus = 0;
-
-/** Sets the status line; a screen reader hears at most one line a second, and always the last one. */
-export function status(text) {
-  clearTimeout(waiting);
-  const wait = lastStatus + STATUS_MS - performance.now();
-  const show = () => {
-    lastStatus = performance.now();
-    if (statusLine.textContent !== text) statusLine.textContent = text;
+/** A function that sets a status line; a screen reader hears at most one line a second, and always the last one. */
+export function statusLine(element) {
+  let waiting;
+  let last = 0;
+  return (text) => {
+    clearTimeout(waiting);
+    const wait = last + STATUS_MS - performance.now();
+    const show = () => {
+      last = performance.now();
+      if (element.textContent !== text) element.textContent = text;
+    };
+    if (wait <= 0) show();
+    else waiting = setTimeout(show, wait);
   };
-  if (wait <= 0) show();
-  else waiting = setTimeout(show, wait);
 }
+
+/** Sets the generator's status line. */
+export const status = statusLine(document.getElementById('status'));

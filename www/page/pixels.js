@@ -23,6 +23,52 @@ export function denoisedImage({ denoised, width, height }) {
   return toImage(denoised ?? new Float32Array(width * height).fill(-1), width, height);
 }
 
+/** What is taken away and what is added: blue and orange, which every eye tells apart. Black is nothing. */
+const LESS = [64, 156, 255];
+const MORE = [255, 150, 40];
+
+/** Signed values as RGBA: orange where positive, blue where negative, at full colour from `limit` on. */
+export function signedImage(values, { width = 28, height = 28, limit = limitOf(values) } = {}) {
+  const image = new ImageData(width, height);
+  for (let i = 0; i < width * height; i++) {
+    const part = limit > 0 ? Math.min(1, Math.abs(values[i]) / limit) : 0;
+    const [r, g, b] = values[i] < 0 ? LESS : MORE;
+    image.data.set([r * part, g * part, b * part, 255], i * 4);
+  }
+  return image;
+}
+
+/** A limit at which a few outliers do not push all other values into the dark. */
+export function limitOf(values) {
+  const sizes = Float32Array.from(values, Math.abs).sort();
+  return sizes[Math.floor(0.995 * (sizes.length - 1))];
+}
+
+/** The scale of `signedImage`, in words and colours. `root`: an empty element. */
+export class SignedLegend {
+  #ends;
+
+  constructor(root, { less = 'darker', more = 'brighter' } = {}) {
+    root.classList.add('signed-legend');
+    const ramp = document.createElement('canvas');
+    const values = Float32Array.from({ length: 65 }, (_, i) => (i - 32) / 32);
+    draw(ramp, signedImage(values, { width: 65, height: 1, limit: 1 }));
+    ramp.setAttribute('aria-hidden', 'true');
+    this.#ends = [less, more].map((word) => {
+      const end = document.createElement('span');
+      end.textContent = word;
+      return end;
+    });
+    root.append(this.#ends[0], ramp, this.#ends[1]);
+  }
+
+  /** `text` of the two ends: with their values, for a hint. */
+  set limit(limit) {
+    this.#ends[0].title = `−${limit.toPrecision(2)} or less`;
+    this.#ends[1].title = `${limit.toPrecision(2)} or more`;
+  }
+}
+
 export function draw(canvas, image) {
   if (canvas.width !== image.width || canvas.height !== image.height) {
     canvas.width = image.width;

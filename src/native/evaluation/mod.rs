@@ -1,8 +1,10 @@
 //! How good samples are: whether the digit asked for is the digit seen, and how far from real digits
-//! they lie.
+//! they lie; and how well noise is seen.
 
 pub mod frechet;
 pub mod lenet;
+pub mod noise;
+pub mod suite;
 
 use std::fmt;
 
@@ -23,8 +25,8 @@ use super::data::{CLASSES, Mnist};
 pub struct Report {
     /// Samples.
     pub count: usize,
-    /// Share of samples in which the digit asked for is the digit seen.
-    pub accuracy: f64,
+    /// Share of samples in which the digit asked for is the digit seen; none where none was asked for.
+    pub accuracy: Option<f64>,
     /// The same for each digit; none where it was not asked for.
     pub per_class: [Option<f64>; CLASSES],
     /// Fréchet distance in LeNet-5's 84 features between the samples and the test set.
@@ -79,7 +81,7 @@ pub fn evaluate(
     let frechet_real = gaussian(&real.features)?.distance(&test)?;
     Ok(Report {
         count: samples.len(),
-        accuracy: share(&sampled.digits, &samples.labels, |_| true).unwrap_or(0.0),
+        accuracy: share(&sampled.digits, &samples.labels, |_| true),
         per_class: std::array::from_fn(|c| {
             share(&sampled.digits, &samples.labels, |label| {
                 usize::from(label) == c
@@ -90,6 +92,17 @@ pub fn evaluate(
         ratio: frechet / frechet_real,
         classifier_accuracy: share(&tested.digits, &test_set.labels, |_| true).unwrap_or(0.0),
     })
+}
+
+impl Report {
+    /// The figures of samples whose labels were not asked for.
+    pub fn unasked(self) -> Self {
+        Self {
+            accuracy: None,
+            per_class: [None; CLASSES],
+            ..self
+        }
+    }
 }
 
 /// Of the labels that are `wanted`, the share that was seen; none where none is.
@@ -131,8 +144,9 @@ impl fmt::Display for Report {
         writeln!(f, "samples                       {:>8}", self.count)?;
         writeln!(
             f,
-            "digit asked for = digit seen  {:>8.2} %",
-            100.0 * self.accuracy
+            "digit asked for = digit seen  {:>8} %",
+            self.accuracy
+                .map_or("-".into(), |share| format!("{:.2}", 100.0 * share))
         )?;
         write!(f, "  digit ")?;
         (0..CLASSES).try_for_each(|digit| write!(f, "{digit:>6}"))?;

@@ -219,6 +219,11 @@ impl Checkpoint {
         Ok(config)
     }
 
+    /// The error for a checkpoint that is sound, but not what is wanted.
+    pub fn misfit(&self, reason: &str) -> CheckpointError {
+        CheckpointError::Format(self.file.clone(), reason.into())
+    }
+
     /// Fails unless the checkpoint is of this very run.
     ///
     /// # Errors

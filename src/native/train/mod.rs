@@ -2,7 +2,12 @@
 //! sees while it runs.
 
 mod checkpoint;
+pub mod digits;
 mod ema;
+mod negatives;
+pub mod noise_level;
+pub mod scorer;
+mod show;
 pub mod unet;
 
 use std::{
@@ -24,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{atomic, chart, data::DataError};
+use crate::library::Network;
 
 /// What is trained: a model, its loss and what it shows.
 pub trait Task {
@@ -110,6 +116,23 @@ pub enum TrainError {
 }
 
 impl Recipe {
+    /// What the shipped weights of a network were trained with.
+    pub fn of(network: Network) -> Self {
+        let (epochs, learning_rate) = match network {
+            Network::Unet | Network::UnetBlind => (10, 3e-3),
+            Network::Scorer => (10, 2e-3),
+            Network::NoiseLevel => (10, 2e-3),
+        };
+        Self {
+            epochs,
+            batch: 64,
+            learning_rate,
+            warmup: 300,
+            ema_decay: 0.9995,
+            seed: 0,
+        }
+    }
+
     fn learning_rate(&self, step: u64, steps: u64) -> f64 {
         if step < self.warmup {
             return self.learning_rate * (step + 1) as f64 / self.warmup as f64;
@@ -117,6 +140,11 @@ impl Recipe {
         let done = (step - self.warmup) as f64 / (steps.saturating_sub(self.warmup)).max(1) as f64;
         self.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done.min(1.0)).cos())
     }
+}
+
+/// Whether a folder holds a training run, begun or finished.
+pub fn is_run(folder: &Path) -> bool {
+    checkpoint::path(folder).exists()
 }
 
 /// Trains a model and returns its averaged weights.
@@ -153,7 +181,7 @@ pub fn train<T: Task>(
         average = checkpoint.average(average)?;
         optimizer = checkpoint.optimizer(optimizer)?;
         progress = checkpoint.progress;
-    } else if checkpoint::path(&run.folder).exists() {
+    } else if is_run(&run.folder) {
         return Err(TrainError::Exists(run.folder.clone()));
     }
 

@@ -1,0 +1,88 @@
+//! A U-Net as a denoiser.
+
+use std::rc::Rc;
+
+use burn::tensor::Tensor;
+
+use super::{Cond, Denoiser, Descent, SIGMA_MAX, SIGMA_MIN, column};
+use crate::{
+    model::unet::{Unet, UnetConfig},
+    nn::Preconditioning,
+};
+
+/// A [`Unet`] F as a denoiser: D(x; σ) = c_skip·x + c_out·F(c_in·x, c_noise, cond), with the factors of
+/// [`Preconditioning`].
+#[derive(Debug)]
+pub struct Edm {
+    unet: Unet,
+    config: UnetConfig,
+}
+
+impl Edm {
+    /// Wraps a network.
+    pub fn new(unet: Unet, config: UnetConfig) -> Self {
+        Self { unet, config }
+    }
+
+    /// [`Denoiser::denoise`] with σ as a tensor \[n\], which may be another network's answer.
+    fn denoise_at(&self, x: Tensor<4>, sigma: Tensor<1>, cond: &Cond) -> Tensor<4> {
+        let Preconditioning {
+            c_skip,
+            c_out,
+            c_in,
+            c_noise,
+        } = Preconditioning::at(sigma);
+        let class = cond.one_hot(self.config.classes, &x.device());
+        let network = self.unet.forward(x.clone() * c_in, c_noise, class);
+        x * c_skip + network * c_out
+    }
+}
+
+impl Denoiser for Edm {
+    fn denoise(&self, x: Tensor<4>, sigma: &[f64], cond: &Cond) -> Tensor<4> {
+        let sigma = column(sigma, &x.device());
+        self.denoise_at(x, sigma, cond)
+    }
+
+    fn shape(&self) -> [usize; 3] {
+        [
+            self.config.picture_channels,
+            self.config.size,
+            self.config.size,
+        ]
+    }
+
+    fn sigma_range(&self) -> (f64, f64) {
+        (SIGMA_MIN, SIGMA_MAX)
+    }
+}
+
+/// A U-Net that is told the amount of noise which another network sees in the picture, σ̂(x), in place
+/// of the true one: nothing that it works with knows how much noise was added.
+#[derive(Debug)]
+pub struct Estimated {
+    edm: Rc<Edm>,
+    predictor: Rc<Descent>,
+}
+
+impl Estimated {
+    /// Lets `predictor` tell `edm` its σ.
+    pub fn new(edm: Rc<Edm>, predictor: Rc<Descent>) -> Self {
+        Self { edm, predictor }
+    }
+}
+
+impl Denoiser for Estimated {
+    fn denoise(&self, x: Tensor<4>, _sigma: &[f64], cond: &Cond) -> Tensor<4> {
+        let sigma = self.predictor.sigma(x.clone());
+        self.edm.denoise_at(x, sigma, cond)
+    }
+
+    fn shape(&self) -> [usize; 3] {
+        self.edm.shape()
+    }
+
+    fn sigma_range(&self) -> (f64, f64) {
+        self.edm.sigma_range()
+    }
+}

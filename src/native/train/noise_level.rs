@@ -1,0 +1,121 @@
+//! The noise-level predictor's training: see how much noise was added.
+
+use std::path::Path;
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor},
+};
+use rand::RngExt;
+
+use super::{
+    Task, TrainError,
+    digits::{self, Batch, Digits, VALIDATION_SIGMAS},
+};
+use crate::{
+    denoiser::{SIGMA_MAX, SIGMA_MIN},
+    library::Network,
+    model::{
+        ModelConfig,
+        noise_level::{NoiseLevel, NoiseLevelConfig},
+    },
+    native::{chart, data::DataError},
+};
+
+/// MNIST and a predictor that learns how noisy it is.
+pub struct NoiseLevelTask {
+    config: NoiseLevelConfig,
+    digits: Digits,
+}
+
+impl NoiseLevelTask {
+    /// Loads the data.
+    ///
+    /// # Errors
+    /// [`DataError`].
+    pub fn new(config: NoiseLevelConfig, data: &Path, seed: u64) -> Result<Self, DataError> {
+        Ok(Self {
+            config,
+            digits: Digits::load(data, seed)?,
+        })
+    }
+}
+
+/// The mean of (ln σ̂ − ln σ)²: the square of the relative error.
+fn loss(model: &NoiseLevel, batch: &Batch) -> Tensor<1> {
+    let device = &model.devices()[0];
+    let error = model.log_sigma(batch.x(device)) - batch.sigma(device).log();
+    error.square().mean()
+}
+
+impl Task for NoiseLevelTask {
+    type Model = NoiseLevel;
+
+    fn name(&self) -> &'static str {
+        Network::NoiseLevel.name()
+    }
+
+    fn config(&self) -> serde_json::Value {
+        serde_json::to_value(&self.config).expect("a configuration is plain data")
+    }
+
+    fn init(&self, device: &Device) -> NoiseLevel {
+        self.config.init(device)
+    }
+
+    fn epoch_samples(&self) -> usize {
+        self.digits.train.len()
+    }
+
+    fn loss(&self, model: &NoiseLevel, step: u64, batch: usize) -> Tensor<1> {
+        let (x0, labels) = self.digits.clean(step, batch);
+        let mut random = self.digits.random(step);
+        // Every amount that sampling passes through, and a little beyond, as often as any other.
+        let (low, high) = ((SIGMA_MIN / 2.0).ln(), (SIGMA_MAX * 2.0).ln());
+        let sigma = labels
+            .iter()
+            .map(|_| random.random_range(low..high).exp())
+            .collect();
+        let noise = digits::noise(labels.len(), &mut random);
+        loss(
+            model,
+            &Batch {
+                x0,
+                labels,
+                sigma,
+                noise,
+            },
+        )
+    }
+
+    fn validate(&self, model: &NoiseLevel) -> f64 {
+        self.digits
+            .validate(|batch| loss(model, batch).into_scalar::<f64>())
+    }
+
+    /// The relative error over ln σ, on held-out digits.
+    fn show(&self, model: &NoiseLevel, png: &Path) -> Result<(), TrainError> {
+        let device = &model.devices()[0];
+        let mut squares = [(0.0, 0.0); VALIDATION_SIGMAS.len()];
+        for batch in self.digits.validation() {
+            let predicted = model
+                .log_sigma(batch.x(device))
+                .try_into_vec_as::<f32>()
+                .map_err(|error| TrainError::Show(error.to_string()))?;
+            for (sigma, predicted) in batch.sigma.iter().zip(predicted) {
+                let of_sigma = VALIDATION_SIGMAS.iter().position(|s| s == sigma);
+                let (sum, count) = &mut squares[of_sigma.expect("validation draws from these")];
+                *sum += (f64::from(predicted) - sigma.ln()).powi(2);
+                *count += 1.0;
+            }
+        }
+        let points = VALIDATION_SIGMAS.iter().zip(squares);
+        let error = chart::Series {
+            name: "relative error".into(),
+            points: points
+                .map(|(sigma, (sum, count))| (sigma.ln(), f64::sqrt(sum / count)))
+                .collect(),
+        };
+        Ok(chart::save(png, "ln sigma", &[error])?)
+    }
+}

@@ -1,0 +1,158 @@
+//! The scorer's training: tell digits from one another and from what is none, and denoise by its own
+//! gradient, at every noise level.
+
+use std::{path::Path, rc::Rc};
+
+use burn::{
+    module::Module,
+    tensor::{Device, Int, Tensor, TensorData, activation::log_softmax},
+};
+use rand::RngExt;
+
+use super::{
+    Task, TrainError,
+    digits::{self, Batch, Digits},
+    negatives::negative,
+    show,
+    unet::denoising_loss,
+};
+use crate::{
+    denoiser::Gradient,
+    image::DIGIT_PIXELS,
+    library::Network,
+    model::{
+        ModelConfig,
+        scorer::{Scorer, ScorerConfig},
+    },
+    native::data::{CLASSES, DataError},
+};
+
+/// Share of samples whose gradient is that of "any digit", which trains the unconditional half.
+const P_UNCOND: f64 = 0.1;
+
+/// Pictures that are no digit, for each that is one.
+const NEGATIVES: f64 = 0.25;
+
+/// Weight of the classification loss beside the denoising loss: the gradient is what draws, and a
+/// classifier whose gradient denoises classifies well already.
+const CLASSIFICATION: f64 = 0.02;
+
+/// MNIST and a scorer that learns it.
+pub struct ScorerTask {
+    config: ScorerConfig,
+    digits: Digits,
+}
+
+impl ScorerTask {
+    /// Loads the data.
+    ///
+    /// # Errors
+    /// [`DataError`].
+    pub fn new(config: ScorerConfig, data: &Path, seed: u64) -> Result<Self, DataError> {
+        Ok(Self {
+            config,
+            digits: Digits::load(data, seed)?,
+        })
+    }
+}
+
+/// The mean of −ln p(class | x).
+///
+/// # Shapes
+/// `log_f` [n, classes + 1]; `classes` of length n.
+fn cross_entropy(log_f: Tensor<2>, classes: &[usize]) -> Tensor<1> {
+    let n = classes.len();
+    let classes: Vec<i32> = classes.iter().map(|&c| c as i32).collect();
+    let classes = Tensor::<2, Int>::from_data(TensorData::new(classes, [n, 1]), &log_f.device());
+    -log_softmax(log_f, 1).gather(1, classes).mean()
+}
+
+/// The denoising loss of the gradient (denoising score matching: Vincent 2011; Song & Ermon 2019,
+/// <https://arxiv.org/abs/1907.05600>) and the classification loss.
+fn losses(
+    model: &Scorer,
+    batch: &Batch,
+    asked: &[Option<u8>],
+    negatives: &Batch,
+) -> [Tensor<1>; 2] {
+    let device = &model.devices()[0];
+    let score = model.score(batch.x(device), batch.sigma(device), asked);
+    let denoising = denoising_loss(score.denoised, batch);
+    let mut log_f = score.log_f;
+    let mut classes: Vec<usize> = batch.labels.iter().map(|&l| usize::from(l)).collect();
+    if !negatives.sigma.is_empty() {
+        let no_digit = model.log_f(negatives.x(device), negatives.sigma(device));
+        log_f = Tensor::cat(vec![log_f, no_digit], 0);
+        classes.extend(vec![CLASSES; negatives.sigma.len()]);
+    }
+    [denoising, cross_entropy(log_f, &classes)]
+}
+
+impl Task for ScorerTask {
+    type Model = Scorer;
+
+    fn name(&self) -> &'static str {
+        Network::Scorer.name()
+    }
+
+    fn config(&self) -> serde_json::Value {
+        serde_json::to_value(&self.config).expect("a configuration is plain data")
+    }
+
+    fn init(&self, device: &Device) -> Scorer {
+        self.config.init(device)
+    }
+
+    fn epoch_samples(&self) -> usize {
+        self.digits.train.len()
+    }
+
+    fn loss(&self, model: &Scorer, step: u64, batch: usize) -> Tensor<1> {
+        let (x0, labels) = self.digits.clean(step, batch);
+        let mut random = self.digits.random(step);
+        let asked: Vec<Option<u8>> = labels
+            .iter()
+            .map(|&label| (!random.random_bool(P_UNCOND)).then_some(label))
+            .collect();
+        let negatives: Vec<f32> = x0
+            .chunks(DIGIT_PIXELS)
+            .take((labels.len() as f64 * NEGATIVES) as usize)
+            .flat_map(|digit| negative(digit, &mut random))
+            .collect();
+        let mut noisy = |x0: Vec<f32>, labels: Vec<u8>| {
+            let n = x0.len() / DIGIT_PIXELS;
+            Batch {
+                x0,
+                labels,
+                sigma: digits::sigmas(n, &mut random),
+                noise: digits::noise(n, &mut random),
+            }
+        };
+        let negatives = noisy(negatives, Vec::new());
+        let digits = noisy(x0, labels);
+        let [denoising, classification] = losses(model, &digits, &asked, &negatives);
+        denoising + classification * CLASSIFICATION
+    }
+
+    fn validate(&self, model: &Scorer) -> f64 {
+        let none = || Batch {
+            x0: Vec::new(),
+            labels: Vec::new(),
+            sigma: Vec::new(),
+            noise: Vec::new(),
+        };
+        self.digits.validate(|batch| {
+            let asked: Vec<Option<u8>> = batch.labels.iter().copied().map(Some).collect();
+            let [denoising, _] = losses(model, batch, &asked, &none());
+            denoising.into_scalar::<f64>()
+        })
+    }
+
+    fn show(&self, model: &Scorer, png: &Path) -> Result<(), TrainError> {
+        let device = &model.devices()[0];
+        // What differentiates is not the training's device any more, but has its own way in.
+        let scorer = model.clone().to_device(&Gradient::device(device));
+        let denoiser = Rc::new(Gradient::new(scorer, self.config.clone()));
+        show::digits(denoiser, device, png)
+    }
+}

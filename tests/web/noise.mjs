@@ -1,0 +1,198 @@
+// Chapter 2: how much noise, and which.
+
+import assert from 'node:assert/strict';
+
+import { difference } from './visit.mjs';
+
+const FAST = 'steps=1&speed=max';
+
+/** A visit that has come to the chapter and got its networks' answers. */
+async function come(t, hash = '') {
+  const visit = await t.visit({ hash: `${FAST}&${hash}` });
+  await visit.state('done');
+  await visit.goTo('noise');
+  await visit.page.waitForSelector('#noise[data-answered]');
+  return visit;
+}
+
+/** Waits until the networks have answered for an amount. */
+const answered = (visit, sigma) => visit.page.waitForSelector(`#noise[data-answered="${sigma}"]`);
+
+const number = async (visit, id) => Number(await visit.text(id));
+
+/** What the noisy picture must look like: the clean one as it is shown, plus the noise of a seed. */
+async function noised(visit, seed, sigma) {
+  const noise = await visit.page.evaluate(async (seed) => [...(await window.unnoise.noise({ seed }))], seed);
+  const clean = await visit.pixels('noise-clean');
+  return clean.map((grey, i) => {
+    const value = (grey / 127.5 - 1 + sigma * noise[i]) / Math.hypot(1, sigma);
+    return Math.min(255, Math.max(0, (value + 1) * 127.5));
+  });
+}
+
+export const noise = {
+  async 'a digit under noise: how much is told, and which is taken away'(t) {
+    const visit = await come(t);
+    const clean = await visit.pixels('noise-clean');
+    assert.ok(clean.filter((grey) => grey > 200).length > 20, 'the generator made no digit');
+    assert.ok(difference(await visit.pixels('noise-noisy'), await noised(visit, 7, 0.6)) <= 2);
+    const predicted = await number(visit, 'noise-predicted');
+    assert.ok(predicted > 0.4 && predicted < 0.9, `0.6 is seen as ${predicted}`);
+    assert.equal(await visit.text('noise-told-times'), await visit.text('noise-predicted'));
+    const error = await number(visit, 'noise-error');
+    assert.ok(error > 0 && error < 0.36, `the estimate is off by ${error}, the noisy picture by 0.36`);
+    assert.equal(await visit.alert(), '');
+
+    await visit.page.click('input[value="true"] + span');
+    await visit.shows('noise-told-times', '0.600');
+  },
+
+  async 'the slider answers at once, the networks for the newest amount'(t) {
+    const visit = await come(t);
+    const longest = await visit.page.evaluate(() => {
+      const slider = document.getElementById('noise-sigma');
+      const times = [];
+      for (let value = 400; value <= 800; value += 20) {
+        const began = performance.now();
+        slider.value = value;
+        slider.dispatchEvent(new Event('input', { bubbles: true }));
+        times.push(performance.now() - began);
+      }
+      return Math.max(...times);
+    });
+    assert.ok(longest < 50, `an answer took ${longest} ms`);
+    assert.equal(await visit.text('noise-true'), '6.03');
+    await answered(visit, 6.03);
+    const predicted = await number(visit, 'noise-predicted');
+    assert.ok(predicted > 3 && predicted < 12, `6.03 is seen as ${predicted}`);
+    assert.ok(difference(await visit.pixels('noise-noisy'), await noised(visit, 7, 6.03)) <= 2);
+
+    await visit.page.focus('#noise-sigma');
+    await visit.press('ArrowRight');
+    await visit.shows('noise-true', '6.22');
+    await visit.press('Home');
+    await visit.shows('noise-true', '0.050');
+    await answered(visit, 0.05);
+  },
+
+  async 'other noise is other noise'(t) {
+    const visit = await come(t);
+    const before = await visit.pixels('noise-added');
+    const seed = await visit.text('noise-seed');
+    await visit.click('noise-reroll');
+    await visit.page.waitForFunction((seed) => document.getElementById('noise-seed').textContent !== seed, {}, seed);
+    await visit.page.waitForFunction((first) => document.getElementById('noise-added').getContext('2d').getImageData(0, 0, 28, 28).data[0] !== first, {}, before[0]);
+    assert.ok(difference(await visit.pixels('noise-added'), before) > 50);
+  },
+
+  async 'a digit is drawn with the mouse, and a link brings it back'(t) {
+    const visit = await come(t, 'noise.sigma=0.1');
+    await visit.page.click('#noise-tools [data-tool="clear"]');
+    assert.deepEqual(new Set(await visit.pixels('noise-clean')), new Set([0]));
+    await visit.stroke('noise-clean', [[14, 5], [14, 22]]);
+    const drawn = await visit.pixels('noise-clean');
+    const row = drawn.slice(13 * 28, 14 * 28);
+    assert.equal(row[14], 255);
+    const ink = row.filter((grey) => grey > 0).length;
+    assert.ok(ink >= 2 && ink <= 4, `the stroke is ${ink} pixels wide`);
+    assert.equal(row[14 - 4], 0);
+    await visit.page.waitForFunction(() => document.getElementById('noise-noisy').getContext('2d').getImageData(14, 13, 1, 1).data[0] > 150);
+
+    await visit.page.click('#noise-tools [data-tool="eraser"]');
+    await visit.stroke('noise-clean', [[8, 13], [20, 13]]);
+    assert.equal((await visit.pixels('noise-clean'))[13 * 28 + 14], 0);
+
+    await visit.page.waitForFunction(() => location.hash.includes('noise.picture='));
+    await new Promise((resolve) => setTimeout(resolve, 1000)); // the address is written soon, not at once
+    const link = await visit.page.evaluate(() => location.hash.slice(1));
+    const copy = await t.visit({ hash: link });
+    await copy.state('done');
+    await copy.goTo('noise');
+    await answered(copy, 0.1);
+    assert.ok(difference(await copy.pixels('noise-clean'), await visit.pixels('noise-clean')) <= 3);
+    assert.deepEqual(await copy.pixels('noise-noisy'), await visit.pixels('noise-noisy'));
+  },
+
+  async 'a digit is drawn with the keyboard'(t) {
+    const visit = await come(t);
+    await visit.page.focus('#noise-clean');
+    await visit.press('Delete');
+    assert.deepEqual(new Set(await visit.pixels('noise-clean')), new Set([0]));
+    const ink = async (column, row) => (await visit.pixels('noise-clean'))[row * 28 + column];
+    await visit.press(' ');
+    assert.ok((await ink(14, 14)) > 200);
+    for (let i = 0; i < 4; i++) await visit.press('ArrowRight');
+    assert.equal(await ink(18, 14), 0);
+    await visit.page.keyboard.down(' ');
+    for (let i = 0; i < 3; i++) await visit.press('ArrowDown');
+    await visit.page.keyboard.up(' ');
+    assert.equal(await ink(18, 16), 255);
+    await visit.press('Backspace');
+    assert.equal(await ink(18, 17), 0);
+    assert.match(await visit.page.$eval('#noise-clean ~ [role=status]', (element) => element.textContent), /Column 19, row 18: paper/);
+    assert.equal(await visit.page.$eval('#noise-clean', (canvas) => document.activeElement === canvas), true);
+  },
+
+  async 'the gradient of the amount leads out of the noise'(t) {
+    const visit = await come(t);
+    await visit.shows('noise-step-now', '0');
+    await visit.shows('noise-seen', /\d/);
+    const before = await number(visit, 'noise-seen');
+    const start = await visit.pixels('noise-x');
+    assert.ok(difference(start, await visit.pixels('noise-noisy')) <= 1, 'the run does not start from the noisy picture');
+
+    await visit.page.click('#noise-transport [data-do="step"]');
+    await visit.shows('noise-step-now', '1');
+    const one = await visit.pixels('noise-x');
+    assert.notDeepEqual(one, start);
+    await visit.page.click('#noise-transport [data-do="back"]');
+    await visit.shows('noise-step-now', '0');
+    assert.deepEqual(await visit.pixels('noise-x'), start);
+
+    await visit.page.focus('#noise');
+    await visit.press('End');
+    await visit.until('noise-transport', 'done');
+    await visit.page.waitForFunction((before) => Number(document.getElementById('noise-seen').textContent) < before / 2, {}, before);
+    await visit.press('ArrowLeft');
+    await visit.press('Home');
+    await visit.shows('noise-step-now', '0');
+
+    await visit.page.click('input[value="unet"] + span');
+    await visit.page.waitForFunction(() => location.hash.includes('noise.lead=unet'));
+    await visit.page.focus('#noise');
+    await visit.press(' ');
+    await visit.until('noise-transport', 'done');
+    assert.notDeepEqual(await visit.pixels('noise-x'), start);
+  },
+
+  async 'a link restores the noise and the step'(t) {
+    const visit = await come(t, 'noise.sigma=2&noise.seed=5&noise.told=true&noise.step=4&noise.picture=3-1');
+    await answered(visit, 2);
+    await visit.shows('noise-step-now', '4');
+    assert.equal(await visit.text('noise-seed'), '5');
+    assert.equal(await visit.text('noise-told-times'), '2.00');
+    assert.equal(await visit.page.$eval('#noise-tools [aria-pressed="true"]:not([data-tool])', (button) => button.textContent), '3');
+    assert.ok(difference(await visit.pixels('noise-noisy'), await noised(visit, 5, 2)) <= 2);
+  },
+
+  async 'an amount of noise that cannot be had gets a sentence'(t) {
+    const visit = await come(t, 'noise.sigma=much&noise.picture=nothing');
+    assert.match(await visit.sentence(), /noise\.sigma = much, noise\.picture, a drawing that is none/);
+    assert.equal(await visit.text('noise-true'), '0.600');
+  },
+
+  async 'weights that are missing: a sentence, and trying again'(t) {
+    t.server.faults.set('weights/noise-level.safetensors', (response) => {
+      response.statusCode = 404;
+      response.end();
+    });
+    const visit = await t.visit({ hash: FAST });
+    await visit.state('done');
+    await visit.goTo('noise');
+    assert.match(await visit.sentence(), /noise-level\.safetensors is missing/);
+    t.server.faults.clear();
+    await visit.click('alert button');
+    await visit.page.waitForSelector('#noise[data-answered]');
+    assert.equal(await visit.alert(), '');
+  },
+};

@@ -1,0 +1,263 @@
+// Chapter 2: how much noise is in a picture, and which. One network tells the amount, the U-Net tells the noise itself;
+// and the gradient of the amount is a direction that a picture can be led along.
+
+import { followLinks, readState, writeState } from '../page/address.js';
+import { Film } from '../page/film.js';
+import { parseNumber, parseWhole, sigma as amount } from '../page/format.js';
+import { listen, showKeys } from '../page/keys.js';
+import { latest } from '../page/latest.js';
+import { showLoading } from '../page/loading.js';
+import { say } from '../page/notices.js';
+import { draw, noisyImage, signedImage, SignedLegend, toImage } from '../page/pixels.js';
+import { Player } from '../page/player.js';
+import { Specimen } from '../page/specimen.js';
+import { Transport } from '../page/transport.js';
+
+const SIZE = 28;
+/** The amounts that the networks have been trained with, but for the least: a picture that clean has nowhere to go. */
+const SIGMA_MIN = 0.05;
+const SIGMA_MAX = 20;
+const TICKS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20];
+const SEEDS = 10000;
+/** Two standard deviations of noise are shown black and white. */
+const NOISE_SCALE = 1 / 2;
+/** How long everything rests before a run is started from the new picture. */
+const REST_MS = 200;
+
+const OPENING = { picture: '2-11', sigma: 0.6, seed: 7, told: 'predicted', lead: 'gradient' };
+const MODELS = { gradient: 'noise-level', unet: 'digits' };
+
+export function mount(section) {
+  const $ = (name) => section.querySelector(`#noise-${name}`);
+  const radios = (name) => [...section.querySelectorAll(`input[name="noise-${name}"]`)];
+  const settings = { ...OPENING };
+  let unnoise = null;
+  let player = null;
+  let noise = null;
+  let noisy = null;
+  let rest;
+  /** The step that the address asks for, until the run is there. */
+  let goal = 0;
+
+  const specimen = new Specimen($('clean'), $('tools'), { onChange: takePicture, onError: (error) => say(error.message) });
+  const film = new Film($('film'), (step) => player?.seek(step));
+  const transport = new Transport($('transport'));
+  new SignedLegend($('legend'));
+
+  for (const value of TICKS) {
+    const tick = document.createElement('span');
+    tick.textContent = value;
+    tick.style.setProperty('--at', along(value));
+    section.querySelector('.ticks').append(tick);
+  }
+
+  // --- the address ---
+
+  function takeAddress() {
+    const state = readState('noise');
+    const wrong = [];
+    const take = (name, parse) => {
+      const value = name in state ? parse(state[name]) : OPENING[name];
+      if (value === undefined) wrong.push(`noise.${name} = ${state[name]}`);
+      settings[name] = value ?? OPENING[name];
+    };
+    take('sigma', (text) => parseNumber(text, SIGMA_MIN, SIGMA_MAX));
+    take('seed', (text) => parseWhole(text, 0, Number.MAX_SAFE_INTEGER));
+    take('told', (text) => (['predicted', 'true'].includes(text) ? text : undefined));
+    take('lead', (text) => (text in MODELS ? text : undefined));
+    goal = 'step' in state ? parseWhole(state.step, 0, 1000) : 0;
+    if (goal === undefined) wrong.push(`noise.step = ${state.step}`);
+    goal ??= 0;
+    settings.picture = state.picture ?? OPENING.picture;
+    if (!specimen.restore(settings.picture)) {
+      wrong.push('noise.picture, a drawing that is none');
+      settings.picture = OPENING.picture;
+      specimen.restore(settings.picture);
+    }
+    if (wrong.length) say(`The address asks for ${wrong.join(', ')}, which cannot be had; the usual value is used instead.`);
+  }
+
+  /** What is as it was at the beginning need not stand there. */
+  function writeAddress() {
+    const changed = Object.entries(settings).filter(([name, value]) => value !== OPENING[name]);
+    const step = player?.run?.index || undefined;
+    writeState({ ...Object.fromEntries(changed), step }, { chapter: 'noise' });
+  }
+
+  // --- the picture under noise ---
+
+  function change(values) {
+    Object.assign(settings, values);
+    goal = 0;
+    refresh();
+  }
+
+  /** The specimen is another one: by the visitor's hand, or as the address asked for. */
+  function takePicture() {
+    if (specimen.source === settings.picture) refresh();
+    else change({ picture: specimen.source });
+  }
+
+  /** Everything that needs no network, at once; then the networks' answers. */
+  function refresh() {
+    showSettings();
+    if (!noise || specimen.busy) return;
+    const clean = specimen.picture;
+    noisy = clean.map((value, i) => value + settings.sigma * noise[i]);
+    draw($('added'), toImage(noise, SIZE, SIZE, NOISE_SCALE));
+    const image = noisyImage({ x: noisy, width: SIZE, height: SIZE, sigma: settings.sigma });
+    draw($('noisy'), image);
+    draw($('again'), image);
+    ask().catch(report);
+    clearTimeout(rest);
+    rest = setTimeout(lead, REST_MS);
+  }
+
+  function showSettings() {
+    const { sigma, seed, told, lead } = settings;
+    $('sigma').value = 1000 * along(sigma);
+    $('sigma').setAttribute('aria-valuetext', `sigma ${amount(sigma)}`);
+    for (const name of ['true', 'times']) $(name).textContent = amount(sigma);
+    $('seed').textContent = seed;
+    for (const radio of radios('told')) radio.checked = radio.value === told;
+    for (const radio of radios('lead')) radio.checked = radio.value === lead;
+  }
+
+  const ask = latest(async () => {
+    const { sigma: truth, told } = settings;
+    const [x, clean] = [noisy, specimen.picture];
+    const { sigma: predicted } = await unnoise.noiseLevel({ x });
+    showPredicted(predicted, truth);
+    const sigma = told === 'true' ? truth : Math.min(SIGMA_MAX, Math.max(SIGMA_MIN, predicted));
+    const { denoised } = await unnoise.denoise({ model: 'digits', x, sigma, digit: null });
+    $('told-times').textContent = amount(sigma);
+    draw($('predicted-noise'), toImage(x.map((value, i) => (value - denoised[i]) / sigma), SIZE, SIZE, NOISE_SCALE));
+    draw($('estimate'), toImage(denoised, SIZE, SIZE));
+    $('error').textContent = meanSquare(denoised, clean).toFixed(3);
+    section.dataset.answered = truth;
+  });
+
+  function showPredicted(predicted, truth) {
+    const off = Math.round(100 * (predicted / truth - 1));
+    $('predicted').textContent = amount(predicted);
+    $('off').textContent = off === 0 ? 'right to 1 %' : `${Math.abs(off)} % too ${off > 0 ? 'much' : 'little'}`;
+    $('mark').style.setProperty('--at', along(predicted));
+    $('mark').hidden = false;
+  }
+
+  async function renew() {
+    noise = await unnoise.noise({ seed: settings.seed });
+    refresh();
+  }
+
+  // --- a run that starts from it ---
+
+  /** Starts the run that the settings ask for; it is walked only as far as the address, or the visitor, says. */
+  function lead() {
+    const { sigma, seed } = settings;
+    player.open({ model: MODELS[settings.lead], x: specimen.picture, sigma, seed, digit: null }, { goal });
+    goal = 0;
+  }
+
+  function showFrame() {
+    const { frame, settings: { model } } = player.run;
+    film.draw(frame);
+    film.mark(frame);
+    draw($('x'), noisyImage(frame));
+    $('x').setAttribute('aria-label', `The picture at step ${frame.step} of ${frame.steps}`);
+    $('step-now').textContent = frame.step;
+    $('step-all').textContent = frame.steps;
+    $('left').textContent = amount(frame.sigma);
+    direct(frame, model).catch(report);
+    writeAddress();
+  }
+
+  /** Where the model would lead this frame: the predicted noise, or the gradient of its amount, taken away. */
+  const direct = latest(async ({ x, sigma }, model) => {
+    const { sigma: predicted, gradient } = await unnoise.noiseLevel({ x });
+    $('seen').textContent = amount(predicted);
+    let against = gradient;
+    if (model === 'digits') {
+      if (sigma === 0) against = new Float32Array(x.length);
+      else {
+        const { denoised } = await unnoise.denoise({ model, x, sigma, digit: null });
+        against = x.map((value, i) => value - denoised[i]);
+      }
+    }
+    draw($('direction'), signedImage(against.map((value) => -value)));
+  });
+
+  function showState() {
+    const { run, playing, seeking } = player;
+    // A screen reader is told where it ends, not every step.
+    if (run && !playing && !seeking) $('status').textContent = run.done ? `Arrived after ${run.frame.steps} steps` : `At step ${run.index} of ${run.frame.steps}`;
+  }
+
+  // --- the engine ---
+
+  function report(error) {
+    say(error.message, start);
+  }
+
+  async function start() {
+    player = new Player(unnoise);
+    transport.follow(player);
+    player.addEventListener('run', () => {
+      const { steps, width, height } = player.run.frame;
+      film.reset(steps, width, height);
+    });
+    player.addEventListener('frame', () => {
+      showFrame();
+      showState();
+    });
+    player.addEventListener('state', showState);
+    player.addEventListener('error', ({ detail }) => report(detail));
+    try {
+      const weights = Promise.all([unnoise.ready('noise-level'), unnoise.ready('digits')]);
+      await Promise.all([showLoading($('answers'), unnoise, weights), renew()]);
+    } catch (error) {
+      report(error);
+    }
+  }
+
+  // --- controls ---
+
+  $('sigma').addEventListener('input', ({ target }) => change({ sigma: sigmaAt(target.valueAsNumber / 1000) }));
+  const reroll = () => {
+    settings.seed = Math.floor(Math.random() * SEEDS);
+    if (unnoise) renew().catch(report);
+  };
+  $('reroll').addEventListener('click', reroll);
+  for (const name of ['told', 'lead']) {
+    for (const radio of radios(name)) radio.addEventListener('change', () => change({ [name]: radio.value }));
+  }
+
+  listen(section, {
+    ' ': () => player?.toggle(),
+    ArrowLeft: () => player?.back(),
+    ArrowRight: () => player?.forward(),
+    Home: () => player?.seek(0),
+    End: () => player?.seek(Infinity),
+    r: reroll,
+    '?': showKeys,
+  });
+
+  return {
+    begin(engine) {
+      unnoise = engine;
+      specimen.begin(engine);
+      takeAddress();
+      followLinks('noise', () => {
+        takeAddress();
+        renew().catch(report);
+      });
+      start();
+    },
+  };
+}
+
+/** Place of an amount on the logarithmic ruler, 0 to 1, and back. */
+const along = (sigma) => Math.min(1, Math.max(0, Math.log(sigma / SIGMA_MIN) / Math.log(SIGMA_MAX / SIGMA_MIN)));
+const sigmaAt = (place) => Number((SIGMA_MIN * (SIGMA_MAX / SIGMA_MIN) ** place).toPrecision(3));
+
+const meanSquare = (a, b) => a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0) / a.length;

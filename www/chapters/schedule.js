@@ -1,0 +1,284 @@
+// Chapter 3: the schedule of the noise that training adds, what it does to a digit, and why the U-Net is told how much it was.
+
+import { followLinks, readState, writeState } from '../page/address.js';
+import { parseWhole, sigma as amount } from '../page/format.js';
+import { listen, showKeys } from '../page/keys.js';
+import { latest } from '../page/latest.js';
+import { showLoading } from '../page/loading.js';
+import { say } from '../page/notices.js';
+import { draw, noisyImage, toImage } from '../page/pixels.js';
+import { PlayerGroup } from '../page/player-group.js';
+import { ScheduleChart, T_MAX } from '../page/schedule-chart.js';
+import { Specimen } from '../page/specimen.js';
+import { Transport } from '../page/transport.js';
+
+const SIZE = 28;
+const SEEDS = 10000;
+/** The noise that is put on the digit is always the same, so that only its amount changes. */
+const NOISE_SEED = 1;
+/** The digit at these t, below the curves. */
+const STRIP = [1, 101, 201, 301, 401, 501, 600, 700, 800, 900, T_MAX];
+
+/** The cosine schedule ends at 20,000; long before, nothing is left of a digit, and the library takes no more than this. */
+const SIGMA_MAX = 1000;
+
+const NAMES = ['linear', 'cosine'];
+/** The same network with σ, without it, and with what another network predicts of it. */
+const MODELS = { told: 'digits', blind: 'digits-blind', estimated: 'digits-estimated' };
+const WHICH = Object.keys(MODELS);
+
+const OPENING = { name: 'linear', t: 350, picture: '4-23', digit: '5', seed: 3 };
+
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+
+export function mount(section) {
+  const $ = (name) => section.querySelector(`#schedule-${name}`);
+  const names = [...section.querySelectorAll('input[name="schedule-name"]')];
+  const settings = { ...OPENING };
+  let unnoise = null;
+  let tables = null;
+  let noise = null;
+  let group = null;
+  let seen = false;
+
+  const chart = new ScheduleChart($('chart'), (t) => change({ t }));
+  const specimen = new Specimen($('clean'), $('tools'), { onChange: takePicture, onError: (error) => say(error.message) });
+  const transport = new Transport($('transport'));
+  const strip = STRIP.map((t) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.tabIndex = -1; // the handle of the chart is for the keyboard
+    button.setAttribute('aria-label', `The digit at t = ${t}`);
+    const canvas = document.createElement('canvas');
+    canvas.width = canvas.height = SIZE;
+    button.append(canvas);
+    button.addEventListener('click', () => change({ t }));
+    return canvas;
+  });
+  $('strip').append(...strip.map((canvas) => canvas.parentNode));
+
+  // --- the address ---
+
+  function takeAddress() {
+    const state = readState('schedule');
+    const wrong = [];
+    const take = (name, parse) => {
+      const value = name in state ? parse(state[name]) : OPENING[name];
+      if (value === undefined) wrong.push(`schedule.${name} = ${state[name]}`);
+      settings[name] = value ?? OPENING[name];
+    };
+    take('name', (text) => (NAMES.includes(text) ? text : undefined));
+    take('t', (text) => parseWhole(text, 1, T_MAX));
+    take('digit', (text) => (/^(\d|any)$/.test(text) ? text : undefined));
+    take('seed', (text) => parseWhole(text, 0, Number.MAX_SAFE_INTEGER));
+    settings.picture = state.picture ?? OPENING.picture;
+    if (!specimen.restore(settings.picture)) {
+      wrong.push('schedule.picture, a drawing that is none');
+      settings.picture = OPENING.picture;
+      specimen.restore(settings.picture);
+    }
+    if (wrong.length) say(`The address asks for ${wrong.join(', ')}, which cannot be had; the usual value is used instead.`);
+  }
+
+  /** What is as it was at the beginning need not stand there. */
+  function writeAddress() {
+    writeState(Object.fromEntries(Object.entries(settings).filter(([name, value]) => value !== OPENING[name])), { chapter: 'schedule' });
+  }
+
+  // --- a digit at t ---
+
+  function change(values) {
+    Object.assign(settings, values);
+    refresh();
+    writeAddress();
+  }
+
+  /** The specimen is another one: by the visitor's hand, or as the address asked for. */
+  function takePicture() {
+    if (specimen.source === settings.picture) refresh();
+    else change({ picture: specimen.source });
+  }
+
+  /** Everything that needs no network, at once; then the three networks' answers. */
+  function refresh() {
+    const { name, t, digit, seed } = settings;
+    for (const radio of names) radio.checked = radio.value === name;
+    $('digit').value = digit;
+    $('seed').value = seed;
+    $('slider').value = t;
+    chart.mark(t);
+    if (!tables) return;
+    showNumbers();
+    if (specimen.busy) return;
+    const clean = specimen.picture;
+    for (const [i, canvas] of strip.entries()) draw(canvas, noisyImage(noised(clean, tables[name].sigma[STRIP[i] - 1])));
+    draw($('noisy'), noisyImage(noised(clean, tables[name].sigma[t - 1])));
+    ask().catch(report);
+  }
+
+  function showNumbers() {
+    const { name, t } = settings;
+    const [beta, alphaBar, sigma] = ['beta', 'alphaBar', 'sigma'].map((key) => tables[name][key][t - 1]);
+    for (const place of ['t', 't-again']) $(place).textContent = t;
+    $('slider').setAttribute('aria-valuetext', `t ${t}, sigma ${amount(sigma)}`);
+    $('beta').textContent = beta.toPrecision(3);
+    $('alpha-bar').textContent = fraction(alphaBar);
+    $('sigma').textContent = sigma >= 100 ? Math.round(sigma).toLocaleString('en') : amount(sigma);
+    $('signal').textContent = fraction(Math.sqrt(alphaBar));
+    $('noise').textContent = fraction(Math.sqrt(1 - alphaBar));
+    $('noisy').setAttribute('aria-label', `The digit at t = ${t}, with noise of sigma ${amount(sigma)}`);
+  }
+
+  /** The digit under noise, in the frame in which the networks get it: `noisyImage` shows it as √ᾱ x0 + √(1 - ᾱ) noise. */
+  function noised(clean, sigma) {
+    return { x: clean.map((value, i) => value + sigma * noise[i]), width: SIZE, height: SIZE, sigma };
+  }
+
+  const ask = latest(async () => {
+    const clean = specimen.picture;
+    const { x, sigma } = noised(clean, Math.min(SIGMA_MAX, tables[settings.name].sigma[settings.t - 1]));
+    const t = settings.t;
+    const errors = {};
+    const show = (which, denoised) => {
+      draw($(`estimate-${which}`), toImage(denoised, SIZE, SIZE));
+      errors[which] = meanSquare(denoised, clean);
+      $(`error-${which}`).textContent = errors[which].toFixed(3);
+      $(`bar-${which}`).style.setProperty('--share', Math.min(1, errors[which]));
+    };
+    $('told').textContent = amount(sigma);
+    for (const which of ['told', 'blind']) show(which, (await unnoise.denoise({ model: MODELS[which], x, sigma })).denoised);
+    const predicted = await unnoise.noiseLevel({ x });
+    $('predicted').textContent = amount(predicted.sigma);
+    show('estimated', (await unnoise.denoise({ model: MODELS.estimated, x, sigma })).denoised);
+    const least = Math.min(...Object.values(errors));
+    for (const which of WHICH) $(`error-${which}`).classList.toggle('least', errors[which] === least);
+    section.dataset.answered = t;
+  });
+
+  // --- digits from the same noise ---
+
+  function generate() {
+    seen = true;
+    const { digit, seed } = settings;
+    const runs = WHICH.map((which) => ({ model: MODELS[which], digit: digit === 'any' ? null : Number(digit), seed }));
+    group.open(runs, calm.matches ? { goal: Infinity } : { play: true });
+  }
+
+  function showFrame(which, { run }) {
+    const { frame } = run;
+    draw($(`run-${which}`), noisyImage(frame));
+    $(`run-${which}`).setAttribute('aria-label', `${TITLES[which]}: step ${frame.step} of ${frame.steps}`);
+  }
+
+  function showState() {
+    const { run, playing, seeking } = group;
+    $('runs').dataset.state = playing ? 'playing' : seeking ? 'seeking' : run?.done ? 'done' : 'paused';
+    if (!run) return;
+    if (playing) $('status').textContent = 'Three digits are forming out of the same noise';
+    else if (!seeking) $('status').textContent = run.done ? `Finished: ${run.frame.steps} steps each` : `At step ${run.index} of ${run.frame.steps}`;
+  }
+
+  // --- the engine ---
+
+  function report(error) {
+    say(error.message, start);
+  }
+
+  async function start() {
+    group = new PlayerGroup(unnoise, WHICH.length);
+    for (const [i, player] of group.players.entries()) {
+      player.addEventListener('frame', () => showFrame(WHICH[i], player));
+      player.addEventListener('state', showState);
+      player.addEventListener('error', ({ detail }) => report(detail));
+    }
+    transport.follow(group);
+    try {
+      const load = Object.values(MODELS).map((model) => unnoise.ready(model));
+      const [linear, cosine, drawn] = await Promise.all([...NAMES.map((name) => unnoise.scheduleTable(name)), unnoise.noise({ seed: NOISE_SEED })]);
+      tables = { linear, cosine };
+      noise = drawn;
+      showCurves();
+      await showLoading($('answers'), unnoise, Promise.all(load));
+      refresh();
+      visible.observe($('runs'));
+    } catch (error) {
+      report(error);
+    }
+  }
+
+  function showCurves() {
+    chart.show(tables[settings.name], tables[NAMES.find((name) => name !== settings.name)]);
+    showNumbers();
+  }
+
+  /** The three digits are made when they are first looked at. */
+  const visible = new IntersectionObserver((entries) => {
+    if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+    visible.disconnect();
+    if (!seen) generate();
+  });
+
+  // --- controls ---
+
+  for (const radio of names) {
+    radio.addEventListener('change', () => {
+      settings.name = radio.value;
+      if (tables) showCurves();
+      change({});
+    });
+  }
+  $('slider').addEventListener('input', ({ target }) => change({ t: target.valueAsNumber }));
+  $('form').addEventListener('submit', (event) => {
+    event.preventDefault();
+    if (group) generate();
+  });
+  $('digit').addEventListener('change', ({ target }) => {
+    change({ digit: target.value });
+    if (group) generate();
+  });
+  $('seed').addEventListener('change', ({ target }) => {
+    if (!target.checkValidity()) {
+      say('A seed is a whole number from 0 to 9007199254740991.');
+      target.value = settings.seed;
+      return;
+    }
+    change({ seed: target.valueAsNumber });
+    if (group) generate();
+  });
+  const reroll = () => {
+    change({ seed: Math.floor(Math.random() * SEEDS) });
+    if (group) generate();
+  };
+  $('reroll').addEventListener('click', reroll);
+
+  listen(section, {
+    ' ': () => group?.run && group.toggle(),
+    ArrowLeft: () => group?.run && group.back(),
+    ArrowRight: () => group?.run && group.forward(),
+    Home: () => group?.run && group.seek(0),
+    End: () => group?.run && group.seek(Infinity),
+    r: reroll,
+    '?': showKeys,
+  });
+
+  return {
+    begin(engine) {
+      unnoise = engine;
+      specimen.begin(engine);
+      takeAddress();
+      followLinks('schedule', () => {
+        takeAddress();
+        if (tables) showCurves();
+        refresh();
+        if (seen) generate();
+      });
+      start();
+    },
+  };
+}
+
+const TITLES = { told: 'The U-Net that is told sigma', blind: 'The U-Net that is not told', estimated: 'The U-Net that is told the predicted sigma' };
+
+/** A share of the whole, which is never a round 0 or 1. */
+const fraction = (value) => (value < 0.001 ? value.toExponential(1).replace('e-', ' · 10⁻').replace(/\d+$/, (n) => [...n].map((d) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[d]).join('')) : value > 0.9995 ? value.toFixed(5) : value.toFixed(3));
+const meanSquare = (a, b) => a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0) / a.length;

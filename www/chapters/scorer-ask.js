@@ -1,0 +1,242 @@
+// Chapter 1, second half: f answers the visitor's own picture, pixel by pixel if wanted, and its gradient improves it.
+
+import { Bars, probabilityOf } from '../page/bars.js';
+import { question } from '../page/digits.js';
+import { Film } from '../page/film.js';
+import { parseNumber, parseWhole, percent, signed } from '../page/format.js';
+import { latest } from '../page/latest.js';
+import { say, statusLine } from '../page/notices.js';
+import { pack, snap, unpack } from '../page/packed.js';
+import { PixelPicker } from '../page/picker.js';
+import { draw, limitOf, noisyImage, signedImage, SignedLegend } from '../page/pixels.js';
+import { Player } from '../page/player.js';
+import { Sketch } from '../page/sketch.js';
+import { Transport } from '../page/transport.js';
+
+const SIDE = 28;
+/** A four that somebody began, and that might still become a nine. */
+const PICTURE = 'A._A.4b2bA.FWGA.PB7_2A.Eo_0A.Pa__iA.E1_4A.Pz__JA.E-_uA.OM__pA.EJ__lA.Ob__WA.ES__cA.Oq__IA.Ec__SA.Or__EA.El__JA.Of__YA.CMk__-FA.OU_.Curv_.D1A.Qh_.IrA.RW5-__uW__iA.UBDAW__ZA.Xf__PA.Xo__GA.Xw_8A.Y4_0A.XC__sA.XJ__jA.YozNA._A.5';
+const OPENING = { drawing: PICTURE, towards: 9, freedom: 0.5, amount: 0.5 };
+
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+
+/** `writeAddress`: called when something has changed that stands in the address. */
+export function mountAsk(section, { writeAddress }) {
+  const $ = (id) => section.querySelector(`#scorer-${id}`);
+  const settings = { ...OPENING };
+  const status = statusLine($('ask-status'));
+  let engine = null;
+  let player = null;
+  /** The visitor's picture, at the levels that a link can carry. */
+  let picture = unpack(OPENING.drawing);
+  /** What f said of it last: `{ picture, probabilities, p, logF, gradient }`. */
+  let reading = null;
+  let sign = 1;
+
+  const bars = new Bars($('ask-bars'));
+  const legend = new SignedLegend($('ask-legend'), { less: 'darken', more: 'brighten' });
+  const sketch = new Sketch($('sketch'), { tools: $('tools'), onChange: (drawn) => change({ picture: snap(drawn) }) });
+  const film = new Film($('ask-film'), (step) => player?.seek(step));
+  const transport = new Transport($('ask-transport'));
+
+  for (const digit of [...Array(10).keys(), null]) $('towards').add(new Option(digit ?? 'digit, any', digit ?? 'any'));
+
+  // --- f's answer ---
+
+  const ask = latest(async () => {
+    const asked = picture;
+    const { towards: digit, freedom: sigma } = settings;
+    const { probabilities, logF, gradient } = await engine.score({ x: asked, sigma, digit });
+    reading = { picture: asked, sigma, digit, probabilities, p: probabilityOf(probabilities, digit), logF, gradient };
+    bars.show(probabilities, digit);
+    $('ask-asked').textContent = question(digit);
+    $('ask-p').textContent = percent(reading.p);
+    draw($('poke'), signedImage(gradient));
+    legend.limit = limitOf(gradient);
+  });
+
+  /** Asks f about the picture at hand. */
+  async function askAgain() {
+    if (!engine) return;
+    try {
+      await ask();
+    } catch (error) {
+      say(error.message, askAgain);
+    }
+  }
+
+  function change({ picture: next, ...values }) {
+    if (next) picture = next;
+    Object.assign(settings, values);
+    showSettings();
+    writeAddress();
+    return askAgain();
+  }
+
+  function showSettings() {
+    $('towards').value = settings.towards ?? 'any';
+    $('freedom').value = Math.log10(settings.freedom);
+    $('freedom-value').textContent = settings.freedom.toPrecision(2);
+    $('freedom').setAttribute('aria-valuetext', `sigma ${settings.freedom.toPrecision(2)}`);
+    $('amount').value = settings.amount;
+    $('amount-value').textContent = `±${settings.amount.toFixed(2)}`;
+  }
+
+  // --- one pixel ---
+
+  /** A pixel's new brightness, which stays between black and white. */
+  const poked = (i, by) => Math.min(1, Math.max(-1, picture[i] + by));
+  const where = (i) => `Row ${Math.floor(i / SIDE) + 1}, column ${(i % SIDE) + 1}`;
+
+  function point(i) {
+    const place = $('poked');
+    if (i === null || !reading) return;
+    const slope = reading.gradient[i];
+    const want = slope > 0 ? 'f wants it brighter' : slope < 0 ? 'f wants it darker' : 'f does not mind it';
+    place.replaceChildren(paragraph(`${where(i)}: the gradient is ${signed(slope)}, so ${want}.`));
+  }
+
+  async function poke(i, asked) {
+    if (!reading || reading.picture !== picture) await askAgain();
+    const before = reading;
+    if (!before || before.picture !== picture) return;
+    const value = poked(i, (asked || sign) * settings.amount);
+    const by = value - picture[i];
+    if (Math.abs(by) < 1e-3) {
+      $('poked').replaceChildren(paragraph(`${where(i)} is as ${(asked || sign) > 0 ? 'bright' : 'dark'} as a pixel can be.`));
+      return;
+    }
+    const next = picture.slice();
+    next[i] = value;
+    const changed = snap(next);
+    const moved = changed[i] - picture[i];
+    sketch.set(changed);
+    await change({ picture: changed });
+    if (reading.picture !== changed) return; // the visitor has gone on
+    const promised = before.gradient[i] * moved;
+    $('poked').replaceChildren(table([
+      [where(i), `${signed(moved, 2)} ${moved > 0 ? 'brighter' : 'darker'}`],
+      ['log f, says the gradient', signed(promised)],
+      ['log f, in fact', signed(reading.logF - before.logF)],
+      [question(reading.digit), `${percent(before.p)} → ${percent(reading.p)}`],
+    ]));
+  }
+
+  new PixelPicker($('poke'), { onPoint: point, onPick: poke });
+  for (const button of $('poke-sign').querySelectorAll('button')) {
+    button.addEventListener('click', () => {
+      sign = Number(button.dataset.sign);
+      for (const other of $('poke-sign').querySelectorAll('button')) other.setAttribute('aria-pressed', String(other === button));
+    });
+  }
+
+  // --- the climb from the picture ---
+
+  function improve() {
+    if (!engine) return;
+    $('improved').hidden = false;
+    const { towards: digit, freedom: sigma } = settings;
+    const goal = calm.matches ? { goal: Infinity } : { play: true };
+    player.open({ model: 'scorer', digit, x: picture, sigma, steps: steps() }, goal);
+  }
+
+  /** Less noise takes fewer steps to take away. */
+  const steps = () => Math.max(10, Math.round(engine.info.generators.find(({ name }) => name === 'scorer').defaults.steps / 2));
+
+  function showFrame() {
+    const { run } = player;
+    film.draw(run.frame);
+    film.mark(run.frame);
+    draw($('result'), noisyImage(run.frame));
+    $('result').setAttribute('aria-label', `Your picture at step ${run.index} of ${run.frame.steps} of its improvement`);
+  }
+
+  async function showState() {
+    const { run, playing, seeking } = player;
+    $('improved').dataset.state = playing ? 'playing' : seeking ? 'seeking' : run?.done ? 'done' : 'paused';
+    if (!run || playing || seeking) return status('The gradient is at work');
+    if (!run.done) return status(`Paused at step ${run.index} of ${run.frame.steps}`);
+    const { x, digit, sigma } = run.settings;
+    try {
+      const [before, after] = await Promise.all([x, run.frame.x].map((x) => engine.score({ x, digit, sigma })));
+      const [from, to] = [before, after].map(({ probabilities }) => percent(probabilityOf(probabilities, digit)));
+      if (run === player.run) status(`${question(digit)} It was ${from}, and is ${to}.`);
+    } catch (error) {
+      say(error.message);
+    }
+  }
+
+  $('improve').addEventListener('click', improve);
+  $('take').addEventListener('click', () => {
+    if (!player?.run) return;
+    const taken = snap(player.run.frame.x);
+    sketch.set(taken);
+    change({ picture: taken });
+  });
+  $('towards').addEventListener('change', ({ target }) => change({ towards: target.value === 'any' ? null : Number(target.value) }));
+  $('freedom').addEventListener('input', ({ target }) => change({ freedom: Number((10 ** target.valueAsNumber).toPrecision(3)) }));
+  $('amount').addEventListener('input', ({ target }) => {
+    settings.amount = target.valueAsNumber;
+    showSettings();
+    writeAddress();
+  });
+
+  sketch.set(picture);
+  bars.show(null, settings.towards);
+  showSettings();
+
+  return {
+    /** `take(name, fallback, parse)` reads a key of the address. */
+    takeAddress(take) {
+      settings.drawing = take('drawing', OPENING.drawing, (text) => (unpack(text) ? text : undefined));
+      settings.towards = take('towards', OPENING.towards, (text) => (text === 'any' ? null : parseWhole(text, 0, 9)));
+      settings.freedom = take('freedom', OPENING.freedom, (text) => parseNumber(text, 0.1, 4));
+      settings.amount = take('amount', OPENING.amount, (text) => parseNumber(text, 0.05, 1));
+      picture = unpack(settings.drawing);
+      sketch.set(picture);
+      showSettings();
+      askAgain();
+    },
+
+    /** What differs from the opening, for the address. */
+    state() {
+      const { towards, freedom, amount } = settings;
+      const state = { drawing: pack(picture), towards: towards ?? 'any', freedom, amount };
+      for (const [name, value] of Object.entries(OPENING)) if (state[name] === value) delete state[name];
+      return state;
+    },
+
+    begin(unnoise) {
+      engine = unnoise;
+      player = new Player(unnoise);
+      transport.follow(player);
+      player.addEventListener('run', () => {
+        const { steps, width, height } = player.run.frame;
+        film.reset(steps, width, height);
+      });
+      player.addEventListener('frame', showFrame);
+      player.addEventListener('state', showState);
+      player.addEventListener('error', ({ detail }) => say(detail.message, improve));
+      askAgain();
+    },
+  };
+}
+
+function paragraph(text) {
+  const element = document.createElement('p');
+  element.textContent = text;
+  return element;
+}
+
+/** Names and values side by side. */
+function table(rows) {
+  const list = document.createElement('dl');
+  for (const [name, value] of rows) {
+    const [row, term, text] = ['div', 'dt', 'dd'].map((tag) => document.createElement(tag));
+    term.textContent = name;
+    text.textContent = value;
+    row.append(term, text);
+    list.append(row);
+  }
+  return list;
+}

@@ -1,0 +1,40 @@
+// A progress bar on top of a part of the page, while weights for it are on their way.
+
+const PATIENCE_MS = 150;
+
+const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
+
+/** Waits for `promise`; shows what arrives meanwhile in a box on `place`, unless it is over in a moment. */
+export async function showLoading(place, unnoise, promise) {
+  const box = document.createElement('div');
+  box.className = 'loading';
+  box.hidden = true;
+  const label = document.createElement('label');
+  label.textContent = 'Loading the network';
+  const bar = document.createElement('progress');
+  label.append(bar);
+  box.append(label);
+  place.append(box);
+
+  const files = new Map();
+  const follow = ({ detail: { file, loaded, total } }) => {
+    files.set(file, { loaded, total });
+    const sum = (name) => [...files.values()].reduce((sum, part) => sum + part[name], 0);
+    const whole = [...files.values()].every((part) => part.total) ? sum('total') : null;
+    const done = whole && sum('loaded') >= whole;
+    label.firstChild.data = done ? 'Starting the network' : `Loading the network: ${megabytes(sum('loaded'))}${whole ? ` of ${megabytes(whole)}` : ''} MB`;
+    if (whole && !done) {
+      bar.max = whole;
+      bar.value = sum('loaded');
+    } else bar.removeAttribute('value');
+  };
+  unnoise.addEventListener('progress', follow);
+  const timer = setTimeout(() => (box.hidden = false), PATIENCE_MS);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    unnoise.removeEventListener('progress', follow);
+    box.remove();
+  }
+}

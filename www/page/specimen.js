@@ -1,0 +1,104 @@
+// The clean picture that a chapter starts from: drawn by the visitor, or made by the generator, and never one of MNIST's.
+
+import { pack, snap, unpack } from './packed.js';
+import { Sketch } from './sketch.js';
+
+const SEEDS = 10000;
+
+export class Specimen {
+  #sketch;
+  #buttons = [];
+  #unnoise = null;
+  #onChange;
+  #onError;
+  /** `{ digit, seed }` of the generator, or null for a drawing. */
+  #made = null;
+  #making = new AbortController();
+  #busy = false;
+
+  /**
+   * `tools` holds the drawing tools, and an element `data-digits` for the generator's buttons.
+   * `onChange` is called whenever there is another picture, `onError` with what the generator failed of.
+   */
+  constructor(canvas, tools, { onChange, onError }) {
+    this.#onChange = onChange;
+    this.#onError = onError;
+    this.#sketch = new Sketch(canvas, { tools, onChange: () => this.#drawn() });
+    for (let digit = 0; digit < 10; digit++) {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.textContent = digit;
+      button.setAttribute('aria-label', `Take a ${digit} from the generator`);
+      // Another one each time.
+      button.addEventListener('click', () => this.make(digit, Math.floor(Math.random() * SEEDS)));
+      this.#buttons.push(button);
+    }
+    tools.querySelector('[data-digits]').append(...this.#buttons);
+    this.#mark();
+  }
+
+  /** The picture, a copy. A drawing has the 64 levels that the address keeps, so that a link brings back the same one. */
+  get picture() {
+    const { picture } = this.#sketch;
+    return this.#made ? picture : snap(picture);
+  }
+
+  /** Whether the generator is still at it. */
+  get busy() {
+    return this.#busy;
+  }
+
+  /** The picture as text for the address: "3-7" for the 3 of seed 7, or the drawing itself. */
+  get source() {
+    return this.#made ? `${this.#made.digit}-${this.#made.seed}` : pack(this.picture);
+  }
+
+  /** From now on digits can be made. */
+  begin(unnoise) {
+    this.#unnoise = unnoise;
+  }
+
+  /** Brings back the picture of a `source`; false, and nothing is changed, where the text is none. */
+  restore(source) {
+    const [, digit, seed] = source.match(/^(\d)-(\d{1,15})$/) ?? [];
+    const drawing = digit === undefined && unpack(source);
+    if (drawing) {
+      this.#sketch.set(drawing);
+      this.#drawn();
+    } else if (digit !== undefined) this.make(Number(digit), Number(seed));
+    return Boolean(drawing || digit !== undefined);
+  }
+
+  /** Lets the generator make a digit, which is seen to form. */
+  async make(digit, seed) {
+    this.#making.abort();
+    const { signal } = (this.#making = new AbortController());
+    this.#made = { digit, seed };
+    this.#busy = true;
+    this.#mark();
+    try {
+      for await (const { denoised } of this.#unnoise.generate({ digit, seed }, { signal })) {
+        if (denoised && !signal.aborted) this.#sketch.set(denoised);
+      }
+      if (signal.aborted) return;
+      this.#busy = false;
+      this.#onChange();
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#busy = false;
+      this.#onError(error);
+    }
+  }
+
+  #drawn() {
+    this.#making.abort();
+    this.#made = null;
+    this.#busy = false;
+    this.#mark();
+    this.#onChange();
+  }
+
+  #mark() {
+    for (const [digit, button] of this.#buttons.entries()) button.setAttribute('aria-pressed', String(this.#made?.digit === digit));
+  }
+}
