@@ -34,8 +34,8 @@ use unnoise::{
         },
         export, picture, sample, serve,
         train::{
-            self, Recipe, Run, Task, TrainError, noise_level::NoiseLevelTask, scorer::ScorerTask,
-            unet::UnetTask,
+            self, Recipe, Run, Task, TrainError, digits::Digits, noise_level::NoiseLevelTask,
+            scorer::ScorerTask, unet::UnetTask,
         },
     },
     sampler::SamplerKind,
@@ -338,7 +338,7 @@ fn train(options: &Train, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> 
         checkpoint_every: Duration::from_secs(options.checkpoint_every),
     };
     catch_interrupts(interrupted)?;
-    let (data, seed) = (&options.data.folder, recipe.seed);
+    let digits = Digits::load(&options.data.folder, recipe.seed)?;
     let job = Job {
         recipe: &recipe,
         run: &run,
@@ -348,19 +348,19 @@ fn train(options: &Train, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> 
     match network {
         Network::Unet => {
             let config = UnetConfig::new();
-            job.go(config.cost(), &UnetTask::new(network, config, data, seed)?)?;
+            job.go(config.cost(), &UnetTask::new(network, config, digits))?;
         }
         Network::UnetBlind => {
             let config = UnetConfig::new().with_noise_features(0);
-            job.go(config.cost(), &UnetTask::new(network, config, data, seed)?)?;
+            job.go(config.cost(), &UnetTask::new(network, config, digits))?;
         }
         Network::NoiseLevel => {
             let config = NoiseLevelConfig::new();
-            job.go(config.cost(), &NoiseLevelTask::new(config, data, seed)?)?;
+            job.go(config.cost(), &NoiseLevelTask::new(config, digits))?;
         }
         Network::Scorer => {
             let config = ScorerConfig::new();
-            job.go(config.cost(), &ScorerTask::new(config, data, seed)?)?;
+            job.go(config.cost(), &ScorerTask::new(config, digits))?;
         }
     }
     say!(

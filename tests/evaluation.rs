@@ -5,14 +5,18 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use nalgebra::DMatrix;
+use unnoise::denoiser::{Cond, Denoiser, Descent};
 use unnoise::image::DIGIT_PIXELS;
+use unnoise::model::{ModelConfig, noise_level::NoiseLevelConfig};
 use unnoise::native::data::Mnist;
 use unnoise::native::evaluation::frechet::{FrechetError, Gaussian};
 use unnoise::native::evaluation::lenet::{Classifier, FEATURES};
+use unnoise::native::evaluation::noise::{self, NoiseError, NoiseTable};
 use unnoise::native::evaluation::{EvaluationError, Report, evaluate};
 use unnoise::native::train::{Recipe, TrainError};
+use unnoise::nn::SIGMA_DATA;
 use unnoise::rng::gaussian;
 
 /// `count` rows of `width` features that depend on one another, moved by `shift`.
@@ -288,4 +292,68 @@ fn the_table_names_every_figure() {
     ] {
         assert!(table.contains(figure), "{figure}\n{table}");
     }
+}
+
+/// Answers with what it is given: all the noise is left.
+struct Nothing;
+
+impl Denoiser for Nothing {
+    fn denoise(&self, x: Tensor<4>, _sigma: &[f64], _cond: &Cond) -> Tensor<4> {
+        x
+    }
+
+    fn shape(&self) -> [usize; 3] {
+        [1, 28, 28]
+    }
+
+    fn sigma_range(&self) -> (f64, f64) {
+        (0.02, 20.0)
+    }
+}
+
+#[test]
+fn the_loss_of_a_denoiser_that_does_nothing_is_its_noise() {
+    let digits = Mnist {
+        images: (0..40 * 784).map(|i| (i % 256) as u8).collect(),
+        labels: vec![3; 40],
+    };
+    let losses = noise::losses(&Nothing, &digits, &Device::flex()).unwrap();
+    for (sigma, loss) in noise::SIGMAS.iter().zip(&losses) {
+        let expected = (sigma * sigma + SIGMA_DATA * SIGMA_DATA) / (SIGMA_DATA * SIGMA_DATA);
+        assert!(
+            (loss / expected - 1.0).abs() < 0.03,
+            "{sigma}: {loss}, {expected}"
+        );
+    }
+    let table = noise::LossTable(&[("nothing", losses)]).to_string();
+    assert_eq!(table.lines().count(), noise::SIGMAS.len() + 2);
+    assert!(table.lines().next().unwrap().contains("nothing"));
+}
+
+#[test]
+fn the_noise_table_shows_bias_and_spread() {
+    let config = NoiseLevelConfig::new()
+        .with_channels(vec![4])
+        .with_strides(vec![2]);
+    let device = Device::flex();
+    let predictor = Descent::new(config.init(&Descent::device(&device)), config);
+    let digits = Mnist {
+        images: vec![0; 5 * 784],
+        labels: vec![1; 5],
+    };
+    let errors = noise::noise_errors(&predictor, &digits, &device).unwrap();
+    for error in &errors {
+        assert!(error.rms >= error.bias.abs(), "{error:?}");
+    }
+    let row = NoiseError {
+        sigma: 0.5,
+        bias: -0.012,
+        rms: 0.034,
+    };
+    let table = NoiseTable(&[row]).to_string();
+    assert!(
+        table.contains("-1.2 %") && table.contains("3.4 %"),
+        "{table}"
+    );
+    assert!(table.contains("2.5 %"), "{table}");
 }

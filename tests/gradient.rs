@@ -9,7 +9,7 @@ use unnoise::{
     denoiser::{Cond, Denoiser, Descent, FixedSigma, Gradient},
     model::{
         ModelConfig,
-        noise_level::NoiseLevelConfig,
+        noise_level::{NoiseLevel, NoiseLevelConfig},
         scorer::{Scorer, ScorerConfig},
     },
     rng,
@@ -190,15 +190,25 @@ fn without_annealing_f_is_told_the_same_noise_in_every_step() {
 }
 
 #[test]
-fn the_descent_goes_as_far_as_the_noise_reaches() {
-    let device = Device::flex();
-    let predictor = predictor(&device);
-    let x = rng::gaussian(1, 0, PIXELS);
-    let sigma = numbers(predictor.sigma(pictures(x.clone(), &device)))[0];
-    let denoised = numbers(predictor.denoise(pictures(x.clone(), &device), &[9.0], &Cond::null(1)));
-    let squares = x.iter().zip(denoised).map(|(x, d)| (x - d).powi(2));
-    let distance = squares.sum::<f64>().sqrt();
-    assert!((distance / (sigma * (PIXELS as f64).sqrt()) - 1.0).abs() < 1e-3);
+fn the_written_out_descent_is_the_automatic_one() {
+    for device in devices() {
+        let network: NoiseLevel = common::fill(predictor_config().init(&device), 4);
+        let descent = predictor(&device);
+        let x = pictures(rng::gaussian(5, 0, 3 * PIXELS), &device);
+        let written = network.descend(x.clone());
+        let automatic = numbers(descent.denoise(x.clone(), &[1.0; 3], &Cond::null(3)));
+        let from = numbers(x.clone());
+        let steps = from.iter().zip(&automatic).map(|(x, d)| (x - d).abs());
+        let furthest = steps.fold(0.0, f64::max);
+        assert!(furthest > 0.01, "a step of nothing: {furthest}");
+        for (one, other) in numbers(written.denoised).iter().zip(automatic) {
+            assert!((one - other).abs() < 1e-3 * furthest, "{one} and {other}");
+        }
+        let sigma = numbers(descent.sigma(x));
+        for (log_sigma, sigma) in numbers(written.log_sigma).iter().zip(sigma) {
+            assert!((log_sigma.exp() - sigma).abs() < 1e-5);
+        }
+    }
 }
 
 /// Blank pictures have no noise, no rms and no slope: they must not give what is no number.

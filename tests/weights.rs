@@ -499,7 +499,7 @@ fn a_configuration_that_cannot_be_built_is_told() {
         (
             "noise_features",
             json!(2),
-            "noise_features must be 4 to 4096",
+            "noise_features must be 0 or 4 to 4096",
         ),
         ("noise_features", json!(7), "must be even"),
         ("embedding", huge.clone(), "embedding must be"),

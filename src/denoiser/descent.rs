@@ -8,11 +8,10 @@ use burn::{
 use super::{Cond, Denoiser, SIGMA_MAX, SIGMA_MIN};
 use crate::model::noise_level::{NoiseLevel, NoiseLevelConfig};
 
-/// D(x) = x − √n·σ̂·∇σ̂ / |∇σ̂|: down the slope of the predicted amount of noise, as far as n pixels of
-/// noise of that amount are from their clean picture.
+/// D(x) = x − n/2·∇σ̂², n being the pixels: straight away from noise.
 ///
-/// √n·σ̂ is the distance to the nearest clean picture, and the gradient of a distance points straight
-/// away from there, so a perfect σ̂ would be a denoiser (Permenter & Yuan 2024,
+/// √n·σ̂ is the distance from x to the nearest clean picture, and the gradient of half a squared distance
+/// is the way from there to x, so a perfect σ̂ is a denoiser (Permenter & Yuan 2024,
 /// <https://arxiv.org/abs/2306.04848>). It is told neither σ nor the digit.
 #[derive(Debug)]
 pub struct Descent {
@@ -74,16 +73,8 @@ impl Denoiser for Descent {
     fn denoise(&self, x: Tensor<4>, _sigma: &[f64], _cond: &Cond) -> Tensor<4> {
         let pixels: usize = self.shape().iter().product();
         let Slope { sigma, gradient } = self.slope(x.clone());
-        let length = gradient
-            .clone()
-            .square()
-            .flatten::<2>(1, 3)
-            .sum_dim(1)
-            .sqrt()
-            .clamp_min(1e-12)
-            .reshape([-1, 1, 1, 1]);
-        let distance = sigma.reshape([-1, 1, 1, 1]) * (pixels as f64).sqrt();
-        x - gradient / length * distance
+        // n/2·∇σ̂² = n·σ̂·∇σ̂
+        x - gradient * sigma.reshape([-1, 1, 1, 1]) * pixels as f64
     }
 
     fn shape(&self) -> [usize; 3] {

@@ -4,7 +4,10 @@ use burn::{
     config::Config,
     module::Module,
     nn::{Linear, LinearConfig},
-    tensor::{Device, Tensor, activation::log_sigmoid},
+    tensor::{
+        Device, Tensor,
+        activation::{log_sigmoid, sigmoid},
+    },
 };
 
 use super::{Cost, ModelConfig};
@@ -17,7 +20,7 @@ pub struct NoiseLevelConfig {
     #[config(default = 28)]
     pub size: usize,
     /// Channels after each layer.
-    #[config(default = "vec![16, 24, 32, 48]")]
+    #[config(default = "vec![32, 48, 64, 96]")]
     pub channels: Vec<usize>,
     /// 2 where a layer halves the width and height, else 1.
     #[config(default = "vec![1, 2, 1, 2]")]
@@ -70,29 +73,24 @@ impl ModelConfig for NoiseLevelConfig {
     }
 }
 
+/// What [`NoiseLevel::descend`] gives.
+pub struct Descended {
+    /// ln σ̂, \[n\].
+    pub log_sigma: Tensor<1>,
+    /// x − n/2·∇σ̂², the shape of x.
+    pub denoised: Tensor<4>,
+}
+
 impl NoiseLevel {
     /// ln σ̂.
     ///
     /// # Shapes
     /// `x` [n, 1, size, size]; returns \[n\].
     pub fn log_sigma(&self, x: Tensor<4>) -> Tensor<1> {
-        let [n, ..] = x.dims();
-        let mean_square = x.clone().square().flatten::<2>(1, 3).mean_dim(1);
-        // A picture of zeros has none of either; it must not become 0 / 0.
-        let log_rms = (mean_square + 1e-12).log() * 0.5;
-        let input = x / log_rms.clone().exp().reshape([n, 1, 1, 1]);
-        let activations = self.encoder.activations(input, None);
-        let features = activations.into_iter().flat_map(|h| {
-            let pixels = h.flatten::<3>(2, 3);
-            let mean = pixels.clone().mean_dim(2);
-            let variance = (pixels - mean.clone()).square().mean_dim(2);
-            // The floor: no less than rounding leaves, and no infinity where a channel is even.
-            let log_deviation = (variance + 1e-6).log() * 0.5;
-            [mean, log_deviation].map(|feature| feature.flatten::<2>(1, 2))
-        });
-        let features = Tensor::cat(features.collect(), 1);
-        let share = log_sigmoid(self.readout.forward(features));
-        (log_rms + share).reshape([n])
+        let rms = Rms::of(&x);
+        let activations = self.encoder.activations(x * rms.inverse(), None);
+        let (statistics, _) = Statistics::of(&activations);
+        rms.log + log_sigmoid(self.readout.forward(statistics)).flatten(0, 1)
     }
 
     /// σ̂.
@@ -101,5 +99,111 @@ impl NoiseLevel {
     /// As [`NoiseLevel::log_sigma`].
     pub fn sigma(&self, x: Tensor<4>) -> Tensor<1> {
         self.log_sigma(x).exp()
+    }
+
+    /// [`NoiseLevel::log_sigma`] and the estimate of the clean picture by its gradient (see
+    /// [`crate::denoiser::Descent`]), written out as a network of its own: for training, which
+    /// differentiates it.
+    ///
+    /// # Shapes
+    /// `x` [n, 1, size, size].
+    pub fn descend(&self, x: Tensor<4>) -> Descended {
+        let rms = Rms::of(&x);
+        let input = x.clone() * rms.inverse();
+        let trace = self.encoder.trace(input.clone(), None);
+        let (statistics, slopes) = Statistics::of(&trace.outputs);
+        let share = self.readout.forward(statistics);
+        let log_sigma = rms.log.clone() + log_sigmoid(share.clone()).flatten(0, 1);
+
+        // Of the network, with respect to its input.
+        let of_outputs = slopes.into_iter().scan(0, |at, slope| {
+            let channels = slope.channels();
+            let weights = self.readout.weight.val().narrow(0, *at, 2 * channels);
+            *at += 2 * channels;
+            Some(slope.weighted(weights))
+        });
+        let of_input = self.encoder.pull_back(&trace, of_outputs.collect());
+        // Of ln σ̂, with respect to x: scaling x changes rms and leaves the input as it is.
+        let [n, c, h, w] = x.dims();
+        let pixels = (c * h * w) as f64;
+        let along = (of_input.clone() * input.clone())
+            .flatten::<2>(1, 3)
+            .mean_dim(1)
+            .reshape([n, 1, 1, 1]);
+        let of_share = sigmoid(-share).reshape([n, 1, 1, 1]);
+        let gradient =
+            ((of_input - input.clone() * along) * of_share + input / pixels) * rms.inverse();
+        // n/2·∇σ̂² = n·σ̂²·∇ ln σ̂
+        let squares = (log_sigma.clone() * 2.0).exp().reshape([n, 1, 1, 1]);
+        Descended {
+            log_sigma,
+            denoised: x - gradient * squares * pixels,
+        }
+    }
+}
+
+/// The root mean square of each picture.
+struct Rms {
+    /// Its logarithm, \[n\].
+    log: Tensor<1>,
+}
+
+impl Rms {
+    fn of(x: &Tensor<4>) -> Self {
+        let [n, ..] = x.dims();
+        let mean_square = x.clone().square().flatten::<2>(1, 3).mean_dim(1);
+        // A picture of zeros has none; it must not become 0 / 0.
+        let log = (mean_square + 1e-12).log() * 0.5;
+        Self {
+            log: log.reshape([n]),
+        }
+    }
+
+    /// 1 / rms, [n, 1, 1, 1].
+    fn inverse(&self) -> Tensor<4> {
+        self.log.clone().neg().exp().reshape([-1, 1, 1, 1])
+    }
+}
+
+/// What one layer's statistics change by when its output changes.
+struct Statistics {
+    /// (h − mean) / variance, the shape of the layer's output h.
+    deviation: Tensor<4>,
+}
+
+impl Statistics {
+    /// The least variance that is told from none: no infinity where a channel is even.
+    const FLOOR: f64 = 1e-6;
+
+    /// Mean and logarithm of the standard deviation of every channel of every layer, [n, features], and
+    /// their slopes.
+    fn of(outputs: &[Tensor<4>]) -> (Tensor<2>, Vec<Self>) {
+        let mut features = Vec::with_capacity(2 * outputs.len());
+        let mut slopes = Vec::with_capacity(outputs.len());
+        for h in outputs {
+            let shape = h.dims();
+            let pixels = h.clone().flatten::<3>(2, 3);
+            let mean = pixels.clone().mean_dim(2);
+            let centred = pixels - mean.clone();
+            let variance = centred.clone().square().mean_dim(2) + Self::FLOOR;
+            features.push(mean.flatten::<2>(1, 2));
+            features.push((variance.clone().log() * 0.5).flatten::<2>(1, 2));
+            slopes.push(Self {
+                deviation: (centred / variance).reshape(shape),
+            });
+        }
+        (Tensor::cat(features, 1), slopes)
+    }
+
+    fn channels(&self) -> usize {
+        self.deviation.dims()[1]
+    }
+
+    /// The gradient with respect to the layer's output of the statistics' sum by `weights`,
+    /// [2·channels, 1]: first the means', then the deviations'.
+    fn weighted(self, weights: Tensor<2>) -> Tensor<4> {
+        let [_, c, h, w] = self.deviation.dims();
+        let part = |from: usize| weights.clone().narrow(0, from, c).reshape([1, c, 1, 1]);
+        (self.deviation * part(c) + part(0)) / (h * w) as f64
     }
 }

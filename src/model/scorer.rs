@@ -173,11 +173,19 @@ impl Scorer {
         let embedding = self.embedding(c_noise);
         let input = x.clone() * c_in;
         let trace = self.encoder.trace(input.clone(), Some(&embedding));
-        let log_f = self.read(trace.output.clone(), input, embedding, sigma);
+        let last = trace.outputs.len() - 1;
+        let output = trace.outputs[last].clone();
+        let log_f = self.read(output.clone(), input, embedding, sigma);
         let g = weights(log_f.clone(), digits)
             .matmul(self.readout.weight.val().transpose())
-            .reshape(trace.output.dims());
-        let gradient = self.encoder.pull_back(&trace, g);
+            .reshape(output.dims());
+        // Only the last layer is read.
+        let mut of_outputs: Vec<_> = trace.outputs[..last]
+            .iter()
+            .map(Tensor::zeros_like)
+            .collect();
+        of_outputs.push(g);
+        let gradient = self.encoder.pull_back(&trace, of_outputs);
         Score {
             log_f,
             denoised: x * c_skip + gradient * c_out,

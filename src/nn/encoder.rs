@@ -54,10 +54,10 @@ struct Layer {
     modulation: Option<Linear>,
 }
 
-/// What [`Encoder::trace`] keeps: the output, and each layer's derivative at its place.
+/// What [`Encoder::trace`] keeps: each layer's output [n, c, h, w], and its derivative at its place.
 pub struct Trace {
-    /// The encoder's output [n, c, h, w].
-    pub output: Tensor<4>,
+    /// The layers' outputs, the encoder's own last.
+    pub outputs: Vec<Tensor<4>>,
     slopes: Vec<Tensor<4>>,
 }
 
@@ -217,10 +217,11 @@ impl Encoder {
         activations
     }
 
-    /// [`Encoder::forward`], with what [`Encoder::pull_back`] needs.
+    /// [`Encoder::activations`], with what [`Encoder::pull_back`] needs.
     pub fn trace(&self, x: Tensor<4>, embedding: Option<&Tensor<2>>) -> Trace {
+        let mut outputs = Vec::with_capacity(self.layers.len());
         let mut slopes = Vec::with_capacity(self.layers.len());
-        let output = self.layers.iter().fold(x, |h, layer| {
+        self.layers.iter().fold(x, |h, layer| {
             let (z, scale) = layer.before(h, embedding);
             let s = sigmoid(z.clone());
             let h = z * s.clone();
@@ -230,31 +231,42 @@ impl Encoder {
                 Some(scale) => slope * scale,
                 None => slope,
             });
+            outputs.push(h.clone());
             h
         });
-        Trace { output, slopes }
+        Trace { outputs, slopes }
     }
 
-    /// Jᵀ·g: the gradient with respect to the picture of whatever has the gradient `g` with respect to
-    /// the output. Written out as a network of its own, the layers' transposes in reverse order, so
-    /// that training can differentiate it: automatic differentiation here is of first order.
+    /// Jᵀ·g: the gradient with respect to the picture of whatever has the gradients `of_outputs` with
+    /// respect to the layers' outputs. Written out as a network of its own, the layers' transposes in
+    /// reverse order, so that training can differentiate it: automatic differentiation here is of first
+    /// order.
     ///
     /// # Shapes
-    /// `g` [n, c, h, w], the shape of the output; returns the shape of the picture.
-    pub fn pull_back(&self, trace: &Trace, g: Tensor<4>) -> Tensor<4> {
-        let layers = self.layers.iter().zip(&trace.slopes).rev();
-        layers.fold(g, |g, (layer, slope)| {
-            let conv = &layer.conv;
-            let border = conv.kernel_size[0] / 2;
-            // Of two sizes that a stride of 2 halves to the same, the even one.
-            let options = ConvTransposeOptions::new(
-                conv.stride,
-                [border, border],
-                conv.stride.map(|s| s - 1),
-                [1, 1],
-                1,
-            );
-            conv_transpose2d(g * slope.clone(), conv.weight.val(), None, options)
-        })
+    /// `of_outputs` one for each layer, the shape of its output; returns the shape of the picture.
+    pub fn pull_back(&self, trace: &Trace, of_outputs: Vec<Tensor<4>>) -> Tensor<4> {
+        let layers = self.layers.iter().zip(&trace.slopes).zip(of_outputs).rev();
+        let pulled = layers.fold(
+            None,
+            |from_above: Option<Tensor<4>>, ((layer, slope), own)| {
+                let g = match from_above {
+                    Some(from_above) => from_above + own,
+                    None => own,
+                };
+                let conv = &layer.conv;
+                let border = conv.kernel_size[0] / 2;
+                // Of two sizes that a stride of 2 halves to the same, the even one.
+                let options = ConvTransposeOptions::new(
+                    conv.stride,
+                    [border, border],
+                    conv.stride.map(|s| s - 1),
+                    [1, 1],
+                    1,
+                );
+                let g = g * slope.clone();
+                Some(conv_transpose2d(g, conv.weight.val(), None, options))
+            },
+        );
+        pulled.expect("an encoder has a layer")
     }
 }

@@ -30,7 +30,8 @@ const VALIDATION_BATCH: usize = 128;
 /// MNIST, and the draws of a training run: the same for the same seed and step, so that a resumed run
 /// continues as if it had not stopped.
 pub struct Digits {
-    seed: u64,
+    /// Decides every draw.
+    pub seed: u64,
     /// What is trained on.
     pub train: Mnist,
     /// What is held out.

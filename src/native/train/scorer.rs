@@ -24,7 +24,7 @@ use crate::{
         ModelConfig,
         scorer::{Scorer, ScorerConfig},
     },
-    native::data::{CLASSES, DataError},
+    native::data::CLASSES,
 };
 
 /// Share of samples whose gradient is that of "any digit", which trains the unconditional half.
@@ -44,15 +44,9 @@ pub struct ScorerTask {
 }
 
 impl ScorerTask {
-    /// Loads the data.
-    ///
-    /// # Errors
-    /// [`DataError`].
-    pub fn new(config: ScorerConfig, data: &Path, seed: u64) -> Result<Self, DataError> {
-        Ok(Self {
-            config,
-            digits: Digits::load(data, seed)?,
-        })
+    /// The training.
+    pub fn new(config: ScorerConfig, digits: Digits) -> Self {
+        Self { config, digits }
     }
 }
 

@@ -20,7 +20,6 @@ use crate::{
         ModelConfig,
         unet::{Unet, UnetConfig},
     },
-    native::data::DataError,
     nn::SIGMA_DATA,
 };
 
@@ -35,21 +34,13 @@ pub struct UnetTask {
 }
 
 impl UnetTask {
-    /// Loads the data.
-    ///
-    /// # Errors
-    /// [`DataError`].
-    pub fn new(
-        network: Network,
-        config: UnetConfig,
-        data: &Path,
-        seed: u64,
-    ) -> Result<Self, DataError> {
-        Ok(Self {
+    /// The training of one of the two U-Nets.
+    pub fn new(network: Network, config: UnetConfig, digits: Digits) -> Self {
+        Self {
             network,
             config,
-            digits: Digits::load(data, seed)?,
-        })
+            digits,
+        }
     }
 
     fn denoiser(&self, model: &Unet) -> Edm {

@@ -1,0 +1,209 @@
+//! What generates: every model by its name, from the networks that it needs.
+#![cfg(all(feature = "native", feature = "flex"))]
+
+mod common;
+
+use std::rc::Rc;
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor, TensorData},
+};
+use unnoise::{
+    denoiser::{Cond, Denoiser, Descent, Edm, Estimated},
+    generation::{Generation, Request, Settings},
+    image::{DIGIT_PIXELS, DIGIT_SIZE},
+    library::{Generator, Library, Network},
+    model::{ModelConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig, unet::UnetConfig},
+    rng,
+    weights::Source,
+};
+
+/// Networks by formula, of the size asked for.
+struct Formula {
+    size: usize,
+    network: Network,
+}
+
+impl Source for Formula {
+    type Error = String;
+
+    fn open<C: ModelConfig>(&self, device: &Device) -> Result<(C::Model, C), String> {
+        let config = match self.network {
+            Network::Unet => serde_json::to_value(tiny_unet(self.size)),
+            Network::UnetBlind => serde_json::to_value(blind(self.size)),
+            Network::NoiseLevel => serde_json::to_value(
+                NoiseLevelConfig::new()
+                    .with_size(self.size)
+                    .with_channels(vec![4, 6])
+                    .with_strides(vec![2, 2]),
+            ),
+            Network::Scorer => serde_json::to_value(
+                ScorerConfig::new()
+                    .with_size(self.size)
+                    .with_channels(vec![4, 6])
+                    .with_strides(vec![2, 2])
+                    .with_embedding(8),
+            ),
+        };
+        let config: C = serde_json::from_value(config.unwrap()).map_err(|e| e.to_string())?;
+        config.check()?;
+        Ok((common::fill(config.init(device), 1), config))
+    }
+
+    fn misfit(&self, reason: &str) -> String {
+        reason.into()
+    }
+}
+
+fn tiny_unet(size: usize) -> UnetConfig {
+    common::tiny_digits().with_size(size)
+}
+
+fn blind(size: usize) -> UnetConfig {
+    tiny_unet(size).with_noise_features(0)
+}
+
+fn load(library: &mut Library, network: Network) -> Result<(), String> {
+    let size = DIGIT_SIZE;
+    library.load(network, &Formula { size, network })
+}
+
+fn full() -> Library {
+    let mut library = Library::new(Device::flex());
+    for network in Network::ALL {
+        load(&mut library, network).unwrap();
+    }
+    library
+}
+
+fn noisy(seed: u64, sigma: f64) -> Tensor<4> {
+    let values: Vec<f32> = rng::gaussian(seed, 0, DIGIT_PIXELS)
+        .iter()
+        .map(|v| (v * sigma) as f32)
+        .collect();
+    let data = TensorData::new(values, [1, 1, DIGIT_SIZE, DIGIT_SIZE]);
+    Tensor::from_data(data, &Device::flex())
+}
+
+fn numbers(tensor: Tensor<4>) -> Vec<f32> {
+    tensor.into_data().iter::<f32>().collect()
+}
+
+#[test]
+fn every_name_is_taken_back() {
+    for generator in Generator::ALL {
+        assert_eq!(generator.name().parse(), Ok(generator));
+        let json = serde_json::to_string(&generator).unwrap();
+        assert_eq!(json, format!("{:?}", generator.name()));
+    }
+    for network in Network::ALL {
+        assert_eq!(network.name().parse(), Ok(network));
+        let json = serde_json::to_string(&network).unwrap();
+        assert_eq!(json, format!("{:?}", network.name()));
+    }
+    let unknown = "cats".parse::<Generator>().unwrap_err().to_string();
+    assert!(unknown.contains("\"cats\"") && unknown.contains("scorer-plain"));
+    let unknown = "cats".parse::<Network>().unwrap_err().to_string();
+    assert!(unknown.contains("\"cats\"") && unknown.contains("unet-blind"));
+}
+
+#[test]
+fn every_model_draws_with_its_own_defaults() {
+    let library = full();
+    for generator in Generator::ALL {
+        let defaults = generator.defaults();
+        defaults.check().unwrap();
+        let settings = Settings {
+            steps: 3,
+            ..defaults
+        };
+        let request = Request {
+            digit: Some(3),
+            seed: 7,
+        };
+        let denoiser = library.denoiser(generator).unwrap();
+        let mut run = Generation::new(denoiser, &settings, &[request], &Device::flex()).unwrap();
+        let first = run.frame();
+        while pollster::block_on(run.next()).unwrap().is_some() {}
+        let last = run.frame();
+        assert_eq!((last.step, last.nfe), (3, settings.calls()), "{generator}");
+        assert_ne!(first.x, last.x, "{generator}");
+    }
+}
+
+#[test]
+fn a_model_without_its_networks_says_which() {
+    for generator in Generator::ALL {
+        let mut library = Library::new(Device::flex());
+        for &network in generator.networks() {
+            let error = library.denoiser(generator).err().unwrap().to_string();
+            assert!(error.contains("not loaded"), "{error}");
+            load(&mut library, network).unwrap();
+        }
+        assert!(library.denoiser(generator).is_ok());
+    }
+}
+
+#[test]
+fn a_network_of_another_size_is_refused() {
+    for network in Network::ALL {
+        let mut library = Library::new(Device::flex());
+        let error = library.load(network, &Formula { size: 8, network });
+        assert!(error.unwrap_err().contains("28x28"), "{network}");
+    }
+}
+
+/// The blind network sees the same picture, whatever it is told of the noise; the other one does not.
+#[test]
+fn a_blind_network_is_not_told_the_noise() {
+    let device = Device::flex();
+    let answer = |config: UnetConfig, c_noise: f32| {
+        let unet = common::unet(&config, 1, &device);
+        let class = Tensor::<2>::zeros([1, 11], &device);
+        let c_noise = Tensor::<1>::from_floats([c_noise], &device);
+        numbers(unet.forward(noisy(1, 1.0), c_noise, class))
+    };
+    assert_eq!(
+        answer(blind(DIGIT_SIZE), -0.5),
+        answer(blind(DIGIT_SIZE), 0.5)
+    );
+    assert_ne!(
+        answer(tiny_unet(DIGIT_SIZE), -0.5),
+        answer(tiny_unet(DIGIT_SIZE), 0.5)
+    );
+    let config = blind(DIGIT_SIZE);
+    assert_eq!(config.check(), Ok(()));
+    assert_eq!(config.cost().parameters, config.init(&device).num_params());
+}
+
+/// The estimated noise is what the network is told, and nothing else is.
+#[test]
+fn an_estimate_takes_the_place_of_the_noise() {
+    let device = Device::flex();
+    let size = DIGIT_SIZE;
+    let network = Network::NoiseLevel;
+    let (predictor, config) = Formula { size, network }
+        .open::<NoiseLevelConfig>(&Descent::device(&device))
+        .unwrap();
+    let predictor = Rc::new(Descent::new(predictor, config));
+    let edm = Rc::new(Edm::new(
+        common::unet(&tiny_unet(size), 1, &device),
+        tiny_unet(size),
+    ));
+    let estimated = Estimated::new(edm.clone(), predictor.clone());
+    let cond = Cond {
+        digits: vec![Some(3)],
+    };
+    let x = || noisy(1, 1.0);
+    let seen = predictor.sigma(x()).into_data().iter::<f32>().next();
+    let told = edm.denoise(x(), &[f64::from(seen.unwrap())], &cond);
+    assert_eq!(
+        numbers(estimated.denoise(x(), &[0.1], &cond)),
+        numbers(estimated.denoise(x(), &[9.0], &cond))
+    );
+    let pairs = numbers(estimated.denoise(x(), &[0.1], &cond));
+    for (one, other) in pairs.iter().zip(numbers(told)) {
+        assert!((one - other).abs() < 1e-4);
+    }
+}

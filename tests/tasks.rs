@@ -1,0 +1,131 @@
+//! What each network is trained to do, on a few pictures that are formulas: the losses fall, and mean what
+//! they say.
+#![cfg(all(feature = "native", feature = "flex"))]
+
+use std::{sync::atomic::AtomicBool, time::Duration};
+
+use burn::tensor::Device;
+use tempfile::tempdir;
+use unnoise::{
+    image::{DIGIT_PIXELS, DIGIT_SIZE},
+    library::Network,
+    model::{noise_level::NoiseLevelConfig, scorer::ScorerConfig, unet::UnetConfig},
+    native::{
+        data::Mnist,
+        train::{
+            Recipe, Run, Task, digits::Digits, noise_level::NoiseLevelTask, scorer::ScorerTask,
+            train, unet::UnetTask,
+        },
+    },
+};
+
+/// Bars of ink, each "digit" at a height of its own.
+fn bars(count: usize) -> Mnist {
+    let labels: Vec<u8> = (0..count).map(|i| (i % 10) as u8).collect();
+    let ink = |label: u8, i: usize| {
+        let (y, x) = (i / DIGIT_SIZE, i % DIGIT_SIZE);
+        (6..22).contains(&x)
+            && (4 + 2 * usize::from(label)..7 + 2 * usize::from(label)).contains(&y)
+    };
+    let images = labels
+        .iter()
+        .flat_map(|&label| (0..DIGIT_PIXELS).map(move |i| if ink(label, i) { 255 } else { 0 }))
+        .collect();
+    Mnist { images, labels }
+}
+
+fn digits() -> Digits {
+    Digits {
+        seed: 1,
+        train: bars(80),
+        test: bars(16),
+    }
+}
+
+/// The validation loss before and after a short training, and what it left in its folder.
+fn losses<T: Task>(task: &T, epochs: u64) -> (f64, f64) {
+    let device = Device::flex();
+    let folder = tempdir().unwrap();
+    let recipe = Recipe {
+        epochs,
+        batch: 8,
+        learning_rate: 5e-3,
+        warmup: 5,
+        ema_decay: 0.9,
+        seed: 1,
+    };
+    let run = Run {
+        folder: folder.path().join("run"),
+        resume: false,
+        checkpoint_every: Duration::from_secs(60),
+    };
+    let before = task.validate(&task.init(&device));
+    let trained = train(task, &recipe, &run, &device, &AtomicBool::new(false)).unwrap();
+    for file in [
+        "metrics.csv",
+        "loss.png",
+        &format!("samples-{epochs:04}.png"),
+    ] {
+        assert!(run.folder.join(file).exists(), "{file}");
+    }
+    (before, task.validate(&trained))
+}
+
+#[test]
+fn the_scorer_learns_to_denoise_by_its_gradient() {
+    let config = ScorerConfig::new()
+        .with_channels(vec![4, 8])
+        .with_strides(vec![2, 2])
+        .with_noise_features(8)
+        .with_embedding(8);
+    let (before, after) = losses(&ScorerTask::new(config, digits()), 40);
+    assert!(after < 0.8 * before, "{before}, then {after}");
+}
+
+#[test]
+fn the_predictor_learns_the_amount_of_noise() {
+    let config = NoiseLevelConfig::new()
+        .with_channels(vec![8, 8])
+        .with_strides(vec![2, 2]);
+    let (before, after) = losses(&NoiseLevelTask::new(config, digits()), 6);
+    assert!(after < 0.5 * before, "{before}, then {after}");
+}
+
+#[test]
+fn both_u_nets_learn_to_denoise() {
+    let config = UnetConfig::new()
+        .with_channels(vec![8, 8, 8])
+        .with_noise_features(8)
+        .with_embedding(16);
+    for (network, features) in [(Network::Unet, 8), (Network::UnetBlind, 0)] {
+        let config = config.clone().with_noise_features(features);
+        let (before, after) = losses(&UnetTask::new(network, config, digits()), 6);
+        assert!(after < 0.8 * before, "{network}: {before}, then {after}");
+    }
+}
+
+/// A resumed run must see what it would have seen: the same step has the same loss, another one has not.
+#[test]
+fn a_step_has_the_same_draws_each_time() {
+    let device = Device::flex();
+    let config = ScorerConfig::new()
+        .with_channels(vec![8])
+        .with_strides(vec![2]);
+    let task = ScorerTask::new(config, digits());
+    let model = task.init(&device);
+    let loss = |step| task.loss(&model, step, 16).into_scalar::<f32>();
+    assert_eq!(loss(3), loss(3));
+    assert_ne!(loss(3), loss(4));
+}
+
+#[test]
+fn every_network_has_a_recipe() {
+    for network in Network::ALL {
+        let Recipe {
+            epochs,
+            learning_rate,
+            ..
+        } = Recipe::of(network);
+        assert!(epochs > 0 && learning_rate > 0.0);
+    }
+}
