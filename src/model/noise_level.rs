@@ -68,6 +68,7 @@ impl ModelConfig for NoiseLevelConfig {
         }
     }
 
+    /// Of σ̂ alone; its gradient costs as much again.
     fn cost(&self) -> Cost {
         self.encoder().cost() + Cost::conv(1, [self.features(), 1], 1)
     }
