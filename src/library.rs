@@ -228,8 +228,7 @@ impl Library {
             Network::Unet => self.unet = Some(unet(&self.device)?),
             Network::UnetBlind => self.unet_blind = Some(unet(&self.device)?),
             Network::NoiseLevel => {
-                let device = Descent::device(&self.device);
-                let (predictor, config) = source.open::<NoiseLevelConfig>(&device)?;
+                let (predictor, config) = source.open::<NoiseLevelConfig>(&self.device)?;
                 self.noise_level = Some(check_shape(source, Descent::new(predictor, config))?);
             }
             Network::Scorer => {

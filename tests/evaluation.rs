@@ -336,7 +336,7 @@ fn the_noise_table_shows_bias_and_spread() {
         .with_channels(vec![4])
         .with_strides(vec![2]);
     let device = Device::flex();
-    let predictor = Descent::new(config.init(&Descent::device(&device)), config);
+    let predictor = Descent::new(config.init(&device), config);
     let digits = Mnist {
         images: vec![0; 5 * 784],
         labels: vec![1; 5],

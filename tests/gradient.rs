@@ -49,7 +49,7 @@ fn scorer(device: &Device) -> Gradient {
 }
 
 fn predictor(device: &Device) -> Descent {
-    let predictor = common::fill(predictor_config().init(&Descent::device(device)), 4);
+    let predictor = common::fill(predictor_config().init(device), 4);
     Descent::new(predictor, predictor_config())
 }
 
@@ -115,12 +115,14 @@ fn the_gradient_of_the_noise_level_is_its_slope() {
         let predictor = predictor(&device);
         let x: Vec<f64> = rng::gaussian(1, 0, PIXELS);
         let slope = predictor.slope(pictures(x.clone(), &device));
+        let seen = numbers(slope.sigma())[0];
         let gradient = numbers(slope.gradient);
         hold_to_finite_differences(&gradient, &x, |x| {
-            numbers(predictor.sigma(pictures(x, &device)))
+            let sigma = numbers(predictor.sigma(pictures(x, &device)));
+            sigma.iter().map(|sigma| sigma.ln()).collect()
         });
         let alone = numbers(predictor.sigma(pictures(x, &device)));
-        assert!((numbers(slope.sigma)[0] - alone[0]).abs() < 1e-6);
+        assert!((seen - alone[0]).abs() < 1e-6);
     }
 }
 
@@ -190,24 +192,41 @@ fn without_annealing_f_is_told_the_same_noise_in_every_step() {
 }
 
 #[test]
-fn the_written_out_descent_is_the_automatic_one() {
+fn the_written_out_slope_of_the_noise_level_is_the_automatic_one() {
     for device in devices() {
-        let network: NoiseLevel = common::fill(predictor_config().init(&device), 4);
-        let descent = predictor(&device);
-        let x = pictures(rng::gaussian(5, 0, 3 * PIXELS), &device);
-        let written = network.descend(x.clone());
-        let automatic = numbers(descent.denoise(x.clone(), &[1.0; 3], &Cond::null(3)));
-        let from = numbers(x.clone());
-        let steps = from.iter().zip(&automatic).map(|(x, d)| (x - d).abs());
-        let furthest = steps.fold(0.0, f64::max);
-        assert!(furthest > 0.01, "a step of nothing: {furthest}");
-        for (one, other) in numbers(written.denoised).iter().zip(automatic) {
-            assert!((one - other).abs() < 1e-3 * furthest, "{one} and {other}");
+        let x = || pictures(rng::gaussian(5, 0, 3 * PIXELS), &device);
+        let written = predictor(&device).slope(x());
+
+        let network: NoiseLevel = predictor_config().init(&device.clone().autodiff());
+        let network = common::fill(network, 4);
+        let input = Tensor::from_inner(x()).require_grad();
+        let log_sigma = network.log_sigma(input.clone());
+        let gradient = input.grad(&log_sigma.clone().sum().backward()).unwrap();
+        let automatic = numbers(gradient);
+        let steepest = automatic.iter().fold(0.0, |max: f64, g| max.max(g.abs()));
+        assert!(steepest > 1e-4, "a slope of nothing: {steepest}");
+        for (one, other) in numbers(written.gradient).iter().zip(automatic) {
+            assert!((one - other).abs() < 1e-3 * steepest, "{one} and {other}");
         }
-        let sigma = numbers(descent.sigma(x));
-        for (log_sigma, sigma) in numbers(written.log_sigma).iter().zip(sigma) {
-            assert!((log_sigma.exp() - sigma).abs() < 1e-5);
+        let same = numbers(written.log_sigma).into_iter();
+        for (one, other) in same.zip(numbers(log_sigma.inner())) {
+            assert!((one - other).abs() < 1e-5);
         }
+    }
+}
+
+#[test]
+fn the_descent_follows_half_the_squared_distance() {
+    let device = Device::flex();
+    let predictor = predictor(&device);
+    let x = rng::gaussian(1, 0, PIXELS);
+    let picture = || pictures(x.clone(), &device);
+    let slope = predictor.slope(picture());
+    let square = numbers(slope.sigma())[0].powi(2);
+    let gradient = numbers(slope.gradient);
+    let denoised = numbers(predictor.denoise(picture(), &[9.0], &Cond::null(1)));
+    for ((x, g), d) in x.iter().zip(gradient).zip(denoised) {
+        assert!((x - PIXELS as f64 * square * g - d).abs() < 1e-4);
     }
 }
 

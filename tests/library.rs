@@ -184,7 +184,7 @@ fn an_estimate_takes_the_place_of_the_noise() {
     let size = DIGIT_SIZE;
     let network = Network::NoiseLevel;
     let (predictor, config) = Formula { size, network }
-        .open::<NoiseLevelConfig>(&Descent::device(&device))
+        .open::<NoiseLevelConfig>(&device)
         .unwrap();
     let predictor = Rc::new(Descent::new(predictor, config));
     let edm = Rc::new(Edm::new(

@@ -7,7 +7,7 @@ mod guidance;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-pub use descent::{Descent, Slope};
+pub use descent::Descent;
 pub use edm::{Edm, Estimated};
 pub use gradient::{FixedSigma, Gradient, Reading};
 pub use guidance::Guidance;

@@ -74,12 +74,28 @@ impl ModelConfig for NoiseLevelConfig {
     }
 }
 
-/// What [`NoiseLevel::descend`] gives.
-pub struct Descended {
+/// What [`NoiseLevel::slope`] gives.
+pub struct Slope {
     /// ln σ̂, \[n\].
     pub log_sigma: Tensor<1>,
-    /// x − n/2·∇σ̂², the shape of x.
-    pub denoised: Tensor<4>,
+    /// ∂ ln σ̂ / ∂x, the shape of x.
+    pub gradient: Tensor<4>,
+}
+
+impl Slope {
+    /// σ̂, \[n\].
+    pub fn sigma(&self) -> Tensor<1> {
+        self.log_sigma.clone().exp()
+    }
+
+    /// x − n/2·∇σ̂², n being the pixels: where the slope leads from `x` (see
+    /// [`crate::denoiser::Descent`]).
+    pub fn descend(self, x: Tensor<4>) -> Tensor<4> {
+        let [n, c, h, w] = x.dims();
+        // n/2·∇σ̂² = n·σ̂²·∇ ln σ̂
+        let squares = (self.log_sigma * 2.0).exp().reshape([n, 1, 1, 1]);
+        x - self.gradient * squares * (c * h * w) as f64
+    }
 }
 
 impl NoiseLevel {
@@ -102,13 +118,14 @@ impl NoiseLevel {
         self.log_sigma(x).exp()
     }
 
-    /// [`NoiseLevel::log_sigma`] and the estimate of the clean picture by its gradient (see
-    /// [`crate::denoiser::Descent`]), written out as a network of its own: for training, which
-    /// differentiates it.
+    /// [`NoiseLevel::log_sigma`] and its gradient, written out as a network of its own: training
+    /// differentiates it, and automatic differentiation here is of first order. The browser takes this
+    /// one too: in Burn 0.22 the automatic one, whose every layer sums two gradients, comes out wrong on
+    /// WebGPU.
     ///
     /// # Shapes
     /// `x` [n, 1, size, size].
-    pub fn descend(&self, x: Tensor<4>) -> Descended {
+    pub fn slope(&self, x: Tensor<4>) -> Slope {
         let rms = Rms::of(&x);
         let input = x.clone() * rms.inverse();
         let trace = self.encoder.trace(input.clone(), None);
@@ -134,11 +151,9 @@ impl NoiseLevel {
         let of_share = sigmoid(-share).reshape([n, 1, 1, 1]);
         let gradient =
             ((of_input - input.clone() * along) * of_share + input / pixels) * rms.inverse();
-        // n/2·∇σ̂² = n·σ̂²·∇ ln σ̂
-        let squares = (log_sigma.clone() * 2.0).exp().reshape([n, 1, 1, 1]);
-        Descended {
+        Slope {
             log_sigma,
-            denoised: x - gradient * squares * pixels,
+            gradient,
         }
     }
 }

@@ -153,9 +153,10 @@ impl Scorer {
     pub fn log_f(&self, x: Tensor<4>, sigma: Tensor<1>) -> Tensor<2> {
         let Preconditioning { c_in, c_noise, .. } = Preconditioning::at(sigma.clone());
         let embedding = self.embedding(c_noise);
-        let input = x * c_in;
-        let output = self.encoder.forward(input.clone(), Some(&embedding));
-        self.read(output, input, embedding, sigma)
+        let output = self
+            .encoder
+            .forward(x.clone() * c_in.clone(), Some(&embedding));
+        self.read(output, x, c_in, embedding, sigma)
     }
 
     /// [`Scorer::log_f`] and the estimate of the clean picture in which `digits` are asked for (none:
@@ -171,11 +172,12 @@ impl Scorer {
             c_noise,
         } = Preconditioning::at(sigma.clone());
         let embedding = self.embedding(c_noise);
-        let input = x.clone() * c_in;
-        let trace = self.encoder.trace(input.clone(), Some(&embedding));
+        let trace = self
+            .encoder
+            .trace(x.clone() * c_in.clone(), Some(&embedding));
         let last = trace.outputs.len() - 1;
         let output = trace.outputs[last].clone();
-        let log_f = self.read(output.clone(), input, embedding, sigma);
+        let log_f = self.read(output.clone(), x.clone(), c_in, embedding, sigma);
         let g = weights(log_f.clone(), digits)
             .matmul(self.readout.weight.val().transpose())
             .reshape(output.dims());
@@ -202,13 +204,17 @@ impl Scorer {
     fn read(
         &self,
         output: Tensor<4>,
-        input: Tensor<4>,
+        x: Tensor<4>,
+        c_in: Tensor<4>,
         embedding: Tensor<2>,
         sigma: Tensor<1>,
     ) -> Tensor<2> {
         let network = self.readout.forward(output.flatten(1, 3)) + self.bias.forward(embedding);
         let scale = (sigma.recip() * SIGMA_DATA).unsqueeze_dim::<2>(1);
-        let far_out = input.square().flatten::<2>(1, 3).sum_dim(1) * 0.5;
+        // Of x itself, not of the scaled picture that the encoder read: in Burn 0.22 the kernels fused
+        // for WebGPU get the sum of two gradients wrong if one comes straight from a convolution.
+        let square = x.square().flatten::<2>(1, 3).sum_dim(1);
+        let far_out = square * c_in.square().flatten::<2>(1, 3) * 0.5;
         network * scale - far_out
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 use crate::{
-    denoiser::{Cond, Denoiser, Reading, SIGMA_MIN, Slope},
+    denoiser::{Cond, Denoiser, Reading, SIGMA_MIN},
     generation::{self, Generation, Request, Settings},
     image::{DIGIT_PIXELS, DIGIT_SIZE},
     library::{Generator, Library, Network},
@@ -196,7 +196,10 @@ impl Engine {
     pub async fn noise_level(&self, x: Vec<f32>) -> Result<JsValue, JsValue> {
         let x = self.picture(x)?;
         let predictor = self.library.noise_level().map_err(exception)?;
-        let Slope { sigma, gradient } = predictor.slope(x);
+        let slope = predictor.slope(x);
+        let sigma = slope.sigma();
+        // ∇σ̂ = σ̂·∇ ln σ̂
+        let gradient = slope.gradient * sigma.clone().reshape([1, 1, 1, 1]);
         object(&[
             ("sigma", f64::from(numbers(sigma).await?[0]).into()),
             ("gradient", floats(&numbers(gradient).await?)),

@@ -11,6 +11,22 @@ export const layout = {
       assert.ok(content <= screen, `the page is ${content} wide on a screen of ${screen}`);
     }
   },
+
+  async 'no chapter is wider than the screen once it is at work'(t) {
+    const visit = await t.visit({ hash: 'steps=2&speed=max&scorer.steps=4&scorer.speed=max' });
+    await visit.state('done');
+    await visit.goTo('scorer-climb');
+    await visit.until('scorer-transport', 'done');
+    await visit.goTo('noise');
+    await visit.answered('noise');
+    await visit.goTo('schedule');
+    await visit.answered('schedule');
+    for (const width of [320, 390, 768, 1280]) {
+      await visit.page.setViewport({ width, height: 800 });
+      const [content, screen] = await visit.page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+      assert.ok(content <= screen, `the page is ${content} wide on a screen of ${screen}`);
+    }
+  },
 };
 
 /** Where the driver can ask for it: not in Firefox. */

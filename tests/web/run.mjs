@@ -14,11 +14,12 @@ import { parityCpu, parityWebgpu } from './parity.mjs';
 import { schedule } from './schedule.mjs';
 import { scorer, scorerFaults, scorerWebgpu } from './scorer.mjs';
 import { serve } from './server.mjs';
+import { speed } from './speed.mjs';
 import { Visit } from './visit.mjs';
 import { webgpu, withoutWebgpu } from './webgpu.mjs';
 
 const PLAN = {
-  chromium: { ...generate, ...layout, ...calm, ...parityCpu, ...gradientCpu, ...withoutWebgpu, ...faults, ...scorer, ...scorerFaults, ...noise, ...schedule },
+  chromium: { ...generate, ...layout, ...calm, ...parityCpu, ...gradientCpu, ...withoutWebgpu, ...faults, ...scorer, ...scorerFaults, ...noise, ...schedule, ...speed },
   'chromium-webgpu': { ...webgpu, ...parityWebgpu, ...gradientWebgpu, ...scorerWebgpu },
   firefox: { ...generate, ...layout, ...parityCpu, ...gradientCpu, ...scorer, ...noise, ...schedule },
 };

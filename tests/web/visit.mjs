@@ -48,6 +48,14 @@ export class Visit {
     });
   }
 
+  /** Waits until a chapter's networks have answered: for a value, where one is named. */
+  answered(id, value) {
+    return this.page.waitForSelector(`#${id}[data-answered${value === undefined ? '' : `="${value}"`}]`).catch(async (error) => {
+      const last = await this.page.$eval(`#${id}`, (section) => section.dataset.answered);
+      throw new Error(`#${id} has not answered for ${value ?? 'anything'}, but for ${last ?? 'nothing'}; the page says "${await this.alert()}"`, { cause: error });
+    });
+  }
+
   /** Goes to a part of the page, as a visitor does who scrolls there. */
   goTo(id) {
     return this.page.$eval(`#${id}`, (element) => element.scrollIntoView({ behavior: 'instant' }));

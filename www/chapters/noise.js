@@ -24,6 +24,11 @@ const NOISE_SCALE = 1 / 2;
 /** How long everything rests before a run is started from the new picture. */
 const REST_MS = 200;
 
+/** The curve of the film strip: what the network says of every step, on a logarithmic scale. */
+const CURVE_MIN = 0.02;
+const height = (value) => 6 + 88 * (1 - Math.log(Math.min(SIGMA_MAX, Math.max(CURVE_MIN, value)) / CURVE_MIN) / Math.log(SIGMA_MAX / CURVE_MIN));
+const RULES = [10, 1, 0.1].map((value) => [height(value), String(value)]);
+
 const OPENING = { picture: '2-11', sigma: 0.6, seed: 7, told: 'predicted', lead: 'gradient' };
 const MODELS = { gradient: 'noise-level', unet: 'digits' };
 
@@ -36,11 +41,13 @@ export function mount(section) {
   let noise = null;
   let noisy = null;
   let rest;
+  /** What the network says of a frame, once it has been asked: `{ sigma, gradient }`. */
+  const readings = new WeakMap();
   /** The step that the address asks for, until the run is there. */
   let goal = 0;
 
   const specimen = new Specimen($('clean'), $('tools'), { onChange: takePicture, onError: (error) => say(error.message) });
-  const film = new Film($('film'), (step) => player?.seek(step));
+  const film = new Film($('film'), (step) => player?.seek(step), { curve: { height: (frame) => height(readings.get(frame)?.sigma ?? 0), rules: RULES } });
   const transport = new Transport($('transport'));
   new SignedLegend($('legend'));
 
@@ -160,23 +167,32 @@ export function mount(section) {
   }
 
   function showFrame() {
-    const { frame, settings: { model } } = player.run;
-    film.draw(frame);
-    film.mark(frame);
+    const { run } = player;
+    const { frame, settings: { x: clean } } = run;
     draw($('x'), noisyImage(frame));
     $('x').setAttribute('aria-label', `The picture at step ${frame.step} of ${frame.steps}`);
     $('step-now').textContent = frame.step;
     $('step-all').textContent = frame.steps;
-    $('left').textContent = amount(frame.sigma);
-    direct(frame, model).catch(report);
+    $('left').textContent = amount(Math.sqrt(meanSquare(frame.x, clean)));
+    read(run, frame).catch(report);
     writeAddress();
   }
 
+  /** Asks how much noise there is in a frame, which has its place in the film strip then. */
+  async function read(run, frame) {
+    if (!readings.has(frame)) readings.set(frame, await unnoise.noiseLevel({ x: frame.x }));
+    if (run !== player.run) return;
+    film.draw(frame);
+    if (frame !== run.frame) return;
+    film.mark(frame);
+    $('seen').textContent = amount(readings.get(frame).sigma);
+    await direct(frame, run.settings.model);
+  }
+
   /** Where the model would lead this frame: the predicted noise, or the gradient of its amount, taken away. */
-  const direct = latest(async ({ x, sigma }, model) => {
-    const { sigma: predicted, gradient } = await unnoise.noiseLevel({ x });
-    $('seen').textContent = amount(predicted);
-    let against = gradient;
+  const direct = latest(async (frame, model) => {
+    const { x, sigma } = frame;
+    let against = readings.get(frame).gradient;
     if (model === 'digits') {
       if (sigma === 0) against = new Float32Array(x.length);
       else {

@@ -15,7 +15,7 @@ import { mountAsk } from './scorer-ask.js';
 
 const CHAPTER = 'scorer';
 /** What a visitor sees who has set nothing; the model knows how many steps suit it. */
-const OPENING = { digit: 3, seed: 7, steps: null, told: 'annealed', slope: 'gradient', speed: '8' };
+const OPENING = { digit: 3, seed: 4, steps: null, told: 'annealed', slope: 'gradient', speed: '8' };
 const MODEL = { annealed: 'scorer', plain: 'scorer-plain' };
 /** New seeds are short enough to be read out in a lecture. */
 const SEEDS = 10000;
@@ -26,7 +26,7 @@ const LEAST_SIGMA = 0.05;
 
 const HINTS = {
   annealed: 'Under much noise only broad strokes count, so f settles those first, and finer and finer ones as the noise falls. This is annealing.',
-  plain: 'The simplest way to climb, and a bad one: far from every digit the slope of one and the same f leads nowhere, and near one it stops short of the detail.',
+  plain: 'The simplest way to climb, and a bad one. An f that is told little noise has eyes for strokes only: it finds some everywhere, and nothing ever makes one digit of them. Told much, it would draw a blur.',
 };
 
 /** The two ways to look at the gradient. */
@@ -100,7 +100,7 @@ export function mount(section) {
 
   // --- the page follows the settings ---
 
-  const generator = () => engine.info.generators.find(({ name }) => name === MODEL[settings.told]);
+  const generator = (model = MODEL[settings.told]) => engine.info.generators.find(({ name }) => name === model);
   const steps = () => settings.steps ?? (engine ? generator().defaults.steps : 50);
 
   function showSettings() {
@@ -151,7 +151,7 @@ export function mount(section) {
   // --- the page follows the player ---
 
   /** How much noise f takes a frame to have. */
-  const told = (run, { sigma }) => (run.settings.model === 'scorer-plain' ? generator().toldSigma : null) ?? Math.max(sigma, LEAST_SIGMA);
+  const told = (run, { sigma }) => generator(run.settings.model).toldSigma ?? Math.max(sigma, LEAST_SIGMA);
 
   async function showFrame() {
     const { run } = player;

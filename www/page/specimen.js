@@ -1,5 +1,6 @@
 // The clean picture that a chapter starts from: drawn by the visitor, or made by the generator, and never one of MNIST's.
 
+import { name } from './digits.js';
 import { pack, snap, unpack } from './packed.js';
 import { Sketch } from './sketch.js';
 
@@ -28,7 +29,7 @@ export class Specimen {
       const button = document.createElement('button');
       button.type = 'button';
       button.textContent = digit;
-      button.setAttribute('aria-label', `Take a ${digit} from the generator`);
+      button.setAttribute('aria-label', `Take ${name(digit)} from the generator`);
       // Another one each time.
       button.addEventListener('click', () => this.make(digit, Math.floor(Math.random() * SEEDS)));
       this.#buttons.push(button);

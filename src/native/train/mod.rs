@@ -121,7 +121,7 @@ impl Recipe {
         let (epochs, learning_rate) = match network {
             Network::Unet | Network::UnetBlind => (10, 3e-3),
             Network::Scorer => (10, 2e-3),
-            Network::NoiseLevel => (10, 2e-3),
+            Network::NoiseLevel => (6, 2e-3),
         };
         Self {
             epochs,

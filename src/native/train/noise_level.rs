@@ -18,7 +18,7 @@ use crate::{
     library::Network,
     model::{
         ModelConfig,
-        noise_level::{Descended, NoiseLevel, NoiseLevelConfig},
+        noise_level::{NoiseLevel, NoiseLevelConfig},
     },
     native::chart,
 };
@@ -45,12 +45,10 @@ const AMOUNT: f64 = 10.0;
 /// it points at whatever small change misleads the network most.
 fn loss(model: &NoiseLevel, batch: &Batch) -> Tensor<1> {
     let device = &model.devices()[0];
-    let Descended {
-        log_sigma,
-        denoised,
-    } = model.descend(batch.x(device));
-    let error = log_sigma - batch.sigma(device).log();
-    error.square().mean() * AMOUNT + denoising_loss(denoised, batch)
+    let x = batch.x(device);
+    let slope = model.slope(x.clone());
+    let error = slope.log_sigma.clone() - batch.sigma(device).log();
+    error.square().mean() * AMOUNT + denoising_loss(slope.descend(x), batch)
 }
 
 impl Task for NoiseLevelTask {
