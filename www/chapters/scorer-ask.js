@@ -15,7 +15,7 @@ import { Transport } from '../page/transport.js';
 
 const SIDE = 28;
 /** A four whose top is all but closed, so that a few pixels make a nine of it. */
-const PICTURE = 'A._A.eMQAAQMA.Uc__bb__pNA.Rl_.Ckk_.DlA.PK_.CvGGp_.DCA.Oj__rA.DN0__PA.NC8__SA.Eo__bA.Na__0A.F0__cA.Nc__lA.EU_.CTA.NT__uA.Eu_.CKA.NK__3fOLbq_.DBA.NB_.K3A.Pl_.JuA.QFWn55qbc__lA.Xo__bA.X1__OA.WF__-BA.WS__xA.Xf__kA.Xt__XA.X6__JA.X4_4A.YMgMA._A.d';
+const PICTURE = 'A._A.eMQAAQMA.Uc__JJ__pNA.Rl_.CJJ_.DlA.PK_.CvGGp_.DCA.Oj__rA.DN0__PA.NC8__SA.Eo__bA.Na__0A.F0__cA.Nc__lA.EU_.CTA.NT__uA.Eu_.CKA.NK__3fOLbq_.DBA.NB_.K3A.Pl_.JuA.QFWn55qbc__lA.Xo__bA.X1__OA.WF__-BA.WS__xA.Xf__kA.Xt__XA.X6__JA.X4_4A.YMgMA._A.d';
 const OPENING = { drawing: PICTURE, towards: 9, freedom: 0.7, amount: 0.3 };
 /**
  * The amount of noise that f is told of a drawing, which has none. With less it takes every stroke unlike MNIST's for a
