@@ -76,8 +76,7 @@ struct GeneratorInfo {
 /// What `start` takes: the model, the picture and how to generate it.
 #[derive(Deserialize)]
 struct Start {
-    #[serde(default)]
-    model: Generator,
+    model: Option<String>,
     #[serde(flatten)]
     request: Request,
     #[serde(flatten)]
@@ -140,7 +139,11 @@ impl Engine {
         sigma: Option<f64>,
     ) -> Result<Run, JsValue> {
         let start: Start = serde_wasm_bindgen::from_value(settings).map_err(exception)?;
-        let denoiser = self.library.denoiser(start.model).map_err(exception)?;
+        let generator = match &start.model {
+            Some(name) => Generator::from_str(name).map_err(exception)?,
+            None => Generator::default(),
+        };
+        let denoiser = self.library.denoiser(generator).map_err(exception)?;
         let device = self.library.device();
         let mut run = Generation::new(denoiser, &start.settings, &[start.request], device)
             .map_err(exception)?;
