@@ -82,7 +82,6 @@ export const noise = {
     const seed = await visit.text('noise-seed');
     await visit.click('noise-reroll');
     await visit.page.waitForFunction((seed) => document.getElementById('noise-seed').textContent !== seed, {}, seed);
-    await visit.page.waitForFunction((first) => document.getElementById('noise-added').getContext('2d').getImageData(0, 0, 28, 28).data[0] !== first, {}, before[0]);
     assert.ok(difference(await visit.pixels('noise-added'), before) > 50);
   },
 
@@ -103,8 +102,12 @@ export const noise = {
     await visit.stroke('noise-clean', [[8, 13], [20, 13]]);
     assert.equal((await visit.pixels('noise-clean'))[13 * 28 + 14], 0);
 
-    await visit.page.waitForFunction(() => location.hash.includes('noise.picture='));
-    await new Promise((resolve) => setTimeout(resolve, 1000)); // the address is written soon, not at once
+    // The address is written soon, not at once.
+    await visit.page.waitForFunction(async (drawn) => {
+      const { unpack } = await import(new URL('page/packed.js', document.baseURI).href);
+      const kept = unpack(new URLSearchParams(location.hash.slice(1)).get('noise.picture') ?? '');
+      return kept?.every((value, i) => Math.abs((value + 1) * 127.5 - drawn[i]) <= 3);
+    }, {}, await visit.pixels('noise-clean'));
     const link = await visit.page.evaluate(() => location.hash.slice(1));
     const copy = await t.visit({ hash: link });
     await copy.state('done');
@@ -137,10 +140,10 @@ export const noise = {
   async 'the gradient of the amount leads out of the noise'(t) {
     const visit = await come(t);
     const figures = async () => [await number(visit, 'noise-seen'), await number(visit, 'noise-left')];
-    /** Waits until the network has spoken of a step. */
+    /** Waits until the walk is at a step, and the networks have answered for it. */
     const at = async (step) => {
-      await visit.shows('noise-step-now', String(step));
-      await visit.page.waitForSelector(`#noise-film [data-step="${step}"][aria-current]`);
+      await visit.step(step, 'noise-step-now');
+      await visit.answered('noise-walk', step);
       return figures();
     };
     const [said, left] = await at(0);

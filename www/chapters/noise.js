@@ -189,7 +189,7 @@ export function mount(section) {
     await direct(frame, run.settings.model);
   }
 
-  /** Where the model would lead this frame: the predicted noise, or the gradient of its amount, taken away. */
+  /** Where the model would lead this frame: the predicted noise, or the gradient of its amount, taken away. With it the answers to a step are complete. */
   const direct = latest(async (frame, model) => {
     const { x, sigma } = frame;
     let against = readings.get(frame).gradient;
@@ -201,6 +201,7 @@ export function mount(section) {
       }
     }
     draw($('direction'), signedImage(against.map((value) => -value)));
+    if (frame === player.run.frame) $('walk').dataset.answered = frame.step;
   });
 
   function showState() {
@@ -221,6 +222,7 @@ export function mount(section) {
     player.addEventListener('run', () => {
       const { steps, width, height } = player.run.frame;
       film.reset(steps, width, height);
+      delete $('walk').dataset.answered;
     });
     player.addEventListener('frame', () => {
       showFrame();

@@ -191,6 +191,7 @@ export function mount(section) {
     }
   }
 
+  /** Shows what f says of a frame; `data-answered` is its step, since f may still be at a later one. */
   function showReading(run, frame) {
     const reading = readings.get(frame);
     if (!reading) return;
@@ -208,6 +209,7 @@ export function mount(section) {
     bars.show(probabilities, digit);
     $('asked').textContent = question(digit);
     $('p').textContent = percent(p);
+    $('stage').dataset.answered = frame.step;
   }
 
   function showState() {
@@ -240,6 +242,7 @@ export function mount(section) {
     player.addEventListener('run', () => {
       const { steps, width, height } = player.run.frame;
       film.reset(steps, width, height);
+      delete $('stage').dataset.answered;
     });
     player.addEventListener('frame', () => {
       showFrame();
