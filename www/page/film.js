@@ -90,6 +90,7 @@ export class Film {
     this.#line = document.createElementNS(SVG, 'polyline');
     svg.append(this.#line);
     this.#dot = document.createElement('i');
+    this.#dot.className = 'dot';
     const labels = document.createElement('div');
     labels.className = 'labels';
     labels.setAttribute('aria-hidden', 'true');

@@ -100,7 +100,7 @@ export class Sketch {
     help.hidden = true;
     help.textContent = HELP;
     canvas.setAttribute('aria-describedby', help.id);
-    this.#cursor.className = 'sketch-cursor';
+    this.#cursor.className = 'pixel-cursor';
     this.#voice.className = 'hidden';
     this.#voice.setAttribute('role', 'status');
     canvas.after(this.#cursor, this.#voice, help);
