@@ -2,14 +2,12 @@
 
 import assert from 'node:assert/strict';
 
+import { status } from './server.mjs';
+
 const WEIGHTS = 'weights/unet.safetensors';
 const MANIFEST = 'weights/manifest.json';
 const BUNDLE = 'wasm/cpu/unnoise_bg.wasm';
 
-const status = (code) => (response) => {
-  response.statusCode = code;
-  response.end();
-};
 /** Sends other bytes in the file's place. */
 const instead = (change) => (response, body) => response.end(change(Buffer.from(body)));
 const manifest = (change) => instead((body) => {

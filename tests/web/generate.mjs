@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { difference } from './visit.mjs';
+import { difference, quick } from './visit.mjs';
 
 const FAST = 'speed=max';
 /** Ink: pixels of the finished digit that are nearly white. */
@@ -53,8 +53,7 @@ export const generate = {
   },
 
   async 'frames that are kept cost no network call'(t) {
-    const visit = await t.visit({ hash: `${FAST}&steps=1` });
-    await visit.state('done');
+    const visit = await quick(t);
     const result = await visit.page.evaluate(async () => {
       const run = await window.unnoise.start({ digit: 4, seed: 3, steps: 6 });
       while (await run.step());
@@ -69,8 +68,7 @@ export const generate = {
   },
 
   async 'the same seed gives the same picture, another one another'(t) {
-    const visit = await t.visit({ hash: `${FAST}&steps=1` });
-    await visit.state('done');
+    const visit = await quick(t);
     const settings = { digit: 5, seed: 11, steps: 5 };
     const [first, again, other] = [await visit.frames(settings), await visit.frames(settings), await visit.frames({ ...settings, seed: 12 })];
     assert.deepEqual(again.map(({ x }) => x), first.map(({ x }) => x));
@@ -78,8 +76,7 @@ export const generate = {
   },
 
   async 'every sampler ends in a picture and counts its network calls'(t) {
-    const visit = await t.visit({ hash: `${FAST}&steps=1` });
-    await visit.state('done');
+    const visit = await quick(t);
     const samplers = await visit.page.evaluate(() => window.unnoise.info.samplers);
     assert.ok(samplers.length >= 5);
     for (const sampler of samplers) {
@@ -129,7 +126,7 @@ export const generate = {
     await visit.click('step');
     await visit.step(6);
     await visit.page.waitForFunction(() => location.hash.includes('step=6'));
-    const link = await visit.page.evaluate(() => location.hash.slice(1));
+    const link = await visit.hash();
     const pixels = await visit.pixels('x');
     const copy = await t.visit({ hash: link });
     await copy.step(6);
@@ -143,8 +140,7 @@ export const generate = {
   },
 
   async 'the library refuses what cannot be had, and stops when told to'(t) {
-    const visit = await t.visit({ hash: `${FAST}&steps=1` });
-    await visit.state('done');
+    const visit = await quick(t);
     for (const [settings, sentence] of [
       ['{ digit: 10 }', /digit is 10/],
       ['{ steps: 0 }', /steps is 0/],

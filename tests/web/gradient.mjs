@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 
+import { quick } from './visit.mjs';
+
 /** How far a pixel is moved either way, and how far the slope may be off, as a share of the steepest one: f is computed in 32 bits. */
 const H = 0.02;
 const TOLERANCE = 0.05;
@@ -35,8 +37,7 @@ function slopes(visit, question, backend) {
 }
 
 const holds = (backend, question) => async (t) => {
-  const visit = await t.visit({ query: `backend=${backend}`, hash: 'steps=1&speed=max' });
-  await visit.state('done');
+  const visit = await quick(t, '', { query: `backend=${backend}` });
   const { pairs, steepest } = await slopes(visit, question, backend);
   assert.ok(steepest > 0, 'the gradient is nothing');
   for (const [difference, gradient] of pairs) {

@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict';
 
-import { difference } from './visit.mjs';
+import { status } from './server.mjs';
+import { come, difference, quick } from './visit.mjs';
 
-/** The generator out of the way, and the climb as fast as it goes. */
-const FAST = 'steps=1&speed=max&scorer.speed=max';
+/** The climb as fast as it goes. */
+const FAST = 'scorer.speed=max';
 const WEIGHTS = 'weights/scorer.safetensors';
 const BAR = 'scorer-transport';
 const ink = (pixels) => pixels.filter((grey) => grey > 200).length;
@@ -19,10 +20,8 @@ async function stepIs(visit, step) {
 }
 
 /** The chapter, with its climb done, and f's answer to where it ends. */
-async function open(t, hash = '', where = {}) {
-  const visit = await t.visit({ hash: `${FAST}&${hash}`, ...where });
-  await visit.state('done');
-  await visit.goTo('scorer-climb');
+async function open(t, hash = '', where) {
+  const visit = await come(t, 'scorer-climb', `${FAST}&${hash}`, where);
   await visit.until(BAR, 'done');
   await stepIs(visit, await visit.text('scorer-step-all'));
   return visit;
@@ -35,8 +34,7 @@ const SEVEN = [[8, 7], [19, 7], [12, 22]];
 
 export const scorer = {
   async 'chapter 1 costs nothing before it is near, and its weights are fetched once'(t) {
-    const visit = await t.visit({ hash: FAST });
-    await visit.state('done');
+    const visit = await quick(t, FAST);
     const fetched = (file) => t.server.requests.filter((entry) => entry.file === file).length;
     assert.equal(fetched(WEIGHTS), 0);
     assert.equal(fetched('chapters/scorer.js'), 0);
@@ -49,10 +47,9 @@ export const scorer = {
   },
 
   async 'the list of chapters leads there, and leaves the address as it is'(t) {
-    const visit = await t.visit({ hash: `${FAST}&seed=9` });
-    await visit.state('done');
+    const visit = await quick(t, `${FAST}&seed=9`);
     await visit.page.waitForFunction(() => location.hash.includes('step=1'));
-    const state = () => visit.page.evaluate(() => location.hash.slice(1).split('&').sort().join('&'));
+    const state = async () => (await visit.hash()).split('&').sort().join('&');
     const before = await state();
     await visit.page.click('.contents a[href="#scorer"]');
     await visit.until(BAR, 'done');
@@ -233,7 +230,7 @@ export const scorer = {
       await stepIs(visit, step);
     }
     await visit.page.waitForFunction(() => /scorer\.step=7/.test(location.hash) && /scorer\.drawing=/.test(location.hash) && /scorer\.towards=7/.test(location.hash));
-    const link = await visit.page.evaluate(() => location.hash.slice(1));
+    const link = await visit.hash();
     assert.match(link, /(^|&)steps=1&/, 'the generator lost its part of the address');
     const copy = await t.visit({ hash: `${link}&at=scorer` });
     await copy.state('done');
@@ -247,16 +244,13 @@ export const scorer = {
   },
 
   async 'nonsense in the chapter\'s part of the address gets a sentence, and a climb'(t) {
-    const visit = await t.visit({ hash: `${FAST}&scorer.digit=12&scorer.drawing=zzz` });
-    await visit.state('done');
-    await visit.goTo('scorer-climb');
+    const visit = await come(t, 'scorer-climb', `${FAST}&scorer.digit=12&scorer.drawing=zzz`);
     assert.match(await visit.sentence(), /scorer\.digit = 12, scorer\.drawing = zzz/);
     await visit.until(BAR, 'done');
   },
 
   async 'the gradient that the library gives is the slope of log f'(t) {
-    const visit = await t.visit({ hash: FAST });
-    await visit.state('done');
+    const visit = await quick(t);
     const result = await visit.page.evaluate(async () => {
       const u = window.unnoise;
       const [seed, noise] = [await u.noise({ seed: 1 }), await u.noise({ seed: 2 })];
@@ -282,8 +276,7 @@ export const scorer = {
   },
 
   async 'the library refuses questions that make no sense'(t) {
-    const visit = await t.visit({ hash: FAST });
-    await visit.state('done');
+    const visit = await quick(t);
     const x = 'new Float32Array(784)';
     for (const [script, sentence] of [
       ['unnoise.score({ x: [1, 2] })', /x has 2 values/],
@@ -328,13 +321,8 @@ export const scorerFaults = {
   },
 
   async 'chapter 1 without its weights: a sentence, and trying again'(t) {
-    t.server.faults.set(WEIGHTS, (response) => {
-      response.statusCode = 404;
-      response.end();
-    });
-    const visit = await t.visit({ hash: FAST });
-    await visit.state('done');
-    await visit.goTo('scorer-climb');
+    t.server.faults.set(WEIGHTS, status(404));
+    const visit = await come(t, 'scorer-climb', FAST);
     assert.match(await visit.sentence(), /scorer\.safetensors is missing/);
     t.server.faults.clear();
     await visit.click('alert button');

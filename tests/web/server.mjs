@@ -17,6 +17,12 @@ const TYPES = {
 /** A page that reached for another origin would break, and say so in its console. */
 const POLICY = "default-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:";
 
+/** A fault: the server answers with this status, and nothing else. */
+export const status = (code) => (response) => {
+  response.statusCode = code;
+  response.end();
+};
+
 export const SUB_PATH = '/some/where/digits/';
 
 /**

@@ -2,13 +2,11 @@
 
 import assert from 'node:assert/strict';
 
-/** From here on an answer is felt to lag behind the hand that asked. */
-const LIMIT_MS = 50;
+import { AT_ONCE_MS, come, quick } from './visit.mjs';
+
 /** The browser compiles the network better while it runs; a visitor who draws has seen some answers already. */
 const WARM_UP = 20;
 const ASKED = 20;
-
-const FAST = 'steps=1&speed=max';
 
 /**
  * The processor time that a question costs, in ms: what else the machine is doing must not count. `ask` is the text of an
@@ -47,8 +45,7 @@ const drag = (slider, from, stride, section) => `(i) => new Promise((resolve) =>
 /** In Chromium, which tells what its processes have spent. */
 export const speed = {
   async 'every network answers within 50 ms'(t) {
-    const visit = await t.visit({ hash: FAST });
-    await visit.state('done');
+    const visit = await quick(t);
     await visit.page.evaluate(async () => (window.picture = await window.unnoise.noise({ seed: 1 })));
     for (const ask of [
       '() => unnoise.score({ x: picture, sigma: 0.4, digit: 3 })',
@@ -56,21 +53,19 @@ export const speed = {
       ...['digits', 'digits-blind', 'digits-estimated', 'scorer', 'noise-level'].map((model) => `() => unnoise.denoise({ model: '${model}', x: picture, sigma: 1 })`),
     ]) {
       const ms = await cost(visit, ask);
-      assert.ok(ms > 0 && ms < LIMIT_MS, `${ask} took ${ms} ms`);
+      assert.ok(ms > 0 && ms < AT_ONCE_MS, `${ask} took ${ms} ms`);
     }
   },
 
   async 'a slider that is dragged has its picture, and the answer to it, within 50 ms'(t) {
-    const visit = await t.visit({ hash: FAST });
-    await visit.state('done');
-    await visit.goTo('noise');
+    const visit = await come(t, 'noise');
     await visit.answered('noise');
     const noise = await cost(visit, drag('#noise-sigma', 300, 10, 'noise'));
-    assert.ok(noise > 0 && noise < LIMIT_MS, `chapter 2 took ${noise} ms`);
+    assert.ok(noise > 0 && noise < AT_ONCE_MS, `chapter 2 took ${noise} ms`);
     await visit.goTo('schedule-answers');
     await visit.answered('schedule');
     // Four networks, and each one's answer is shown as it comes.
     const schedule = (await cost(visit, drag('#schedule-slider', 200, 10, 'schedule'))) / 4;
-    assert.ok(schedule > 0 && schedule < LIMIT_MS, `an answer in chapter 3 took ${schedule} ms`);
+    assert.ok(schedule > 0 && schedule < AT_ONCE_MS, `an answer in chapter 3 took ${schedule} ms`);
   },
 };

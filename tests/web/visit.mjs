@@ -1,5 +1,10 @@
 // One visit of the page, in a profile of its own, with what a test asks of it.
 
+import assert from 'node:assert/strict';
+
+/** From here on an answer is felt to lag behind the hand that asked. */
+export const AT_ONCE_MS = 50;
+
 /** A GPU in software, on a machine that has more to do, takes its time. */
 const PATIENCE = 150_000;
 
@@ -141,6 +146,25 @@ export class Visit {
     return this.slide('#scrub', step);
   }
 
+  /** Moves a slider's handle through `values`. The page must answer each at once, however long the networks take. */
+  async drag(selector, values) {
+    const longest = await this.page.$eval(selector, (input, values) => {
+      const times = values.map((value) => {
+        const began = performance.now();
+        input.value = value;
+        input.dispatchEvent(new Event('input', { bubbles: true }));
+        return performance.now() - began;
+      });
+      return Math.max(...times);
+    }, values);
+    assert.ok(longest < AT_ONCE_MS, `an answer took ${longest} ms`);
+  }
+
+  /** What stands in the address behind its '#'. */
+  hash() {
+    return this.page.evaluate(() => location.hash.slice(1));
+  }
+
   /** All frames of a run through the library: `{ step, sigma, nfe, x, denoised }`. */
   frames(settings) {
     return this.page.evaluate(async (settings) => {
@@ -170,6 +194,23 @@ export class Visit {
     }, bytes.toString('base64'));
   }
 }
+
+/** A visit whose first digit is there, which takes a single step; `hash` is what else the address asks for. */
+export async function quick(t, hash = '', where = {}) {
+  const visit = await t.visit({ hash: `steps=1&speed=max&${hash}`, ...where });
+  await visit.state('done');
+  return visit;
+}
+
+/** Such a visit that has gone on to a part of the page. */
+export async function come(t, id, hash, where) {
+  const visit = await quick(t, hash, where);
+  await visit.goTo(id);
+  return visit;
+}
+
+/** The whole numbers from one to another. */
+export const range = (from, to, by = 1) => Array.from({ length: (to - from) / by + 1 }, (_, i) => from + by * i);
 
 /** The largest difference between two lists of numbers. */
 export function difference(a, b) {

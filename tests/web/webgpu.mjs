@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 
+import { status } from './server.mjs';
 import { difference } from './visit.mjs';
 
 const FORCED = 'backend=webgpu';
@@ -89,10 +90,7 @@ export const webgpu = {
   },
 
   async 'a WebGPU engine that is missing: a sentence, and the CPU goes on'(t) {
-    t.server.faults.set('wasm/gpu/unnoise_bg.wasm', (response) => {
-      response.statusCode = 404;
-      response.end();
-    });
+    t.server.faults.set('wasm/gpu/unnoise_bg.wasm', status(404));
     const visit = await t.visit({ query: FORCED, hash: 'steps=2&speed=max' });
     assert.match(await visit.sentence(), /could not be loaded \(HTTP 404\).*The CPU is used instead\./);
     await visit.state('done');
