@@ -9,12 +9,11 @@ import { listen, showKeys } from '../page/keys.js';
 import { hush, say, status } from '../page/notices.js';
 import { denoisedImage, draw, noisyImage, savePng } from '../page/pixels.js';
 import { Player } from '../page/player.js';
+import { SeedField } from '../page/seed.js';
 import { Transport } from '../page/transport.js';
 
 /** What a visitor sees who has set nothing. */
 const OPENING = { ...DEFAULTS, digit: 3, seed: 7, speed: '8' };
-/** New seeds are short enough to be read out in a lecture. */
-const SEEDS = 10000;
 /** How long a slider rests before its run is started. */
 const REST_MS = 120;
 
@@ -36,6 +35,7 @@ export function mount(section) {
   let player = null;
   let rest;
 
+  const seed = new SeedField($('seed-field'), { onSeed: (seed) => change({ seed }) });
   const film = new Film($('film'), (step) => player?.seek(step));
   const transport = new Transport(section.querySelector('.transport'), {
     onSpeed(speed) {
@@ -83,7 +83,8 @@ export function mount(section) {
 
   function showSettings() {
     for (const button of digits) button.setAttribute('aria-pressed', String(button.dataset.digit === String(settings.digit ?? 'any')));
-    for (const id of ['seed', 'steps', 'sampler', 'guidance', 'eta']) $(id).value = settings[id];
+    for (const id of ['steps', 'sampler', 'guidance', 'eta']) $(id).value = settings[id];
+    seed.show(settings.seed);
     $('steps-value').textContent = settings.steps;
     $('guidance-value').textContent = settings.guidance.toFixed(1);
     $('eta-value').textContent = settings.eta.toFixed(2);
@@ -126,8 +127,6 @@ export function mount(section) {
     Object.assign(settings, values);
     then();
   }
-
-  const reroll = () => change({ seed: Math.floor(Math.random() * SEEDS) });
 
   // --- the page follows the player ---
 
@@ -193,14 +192,6 @@ export function mount(section) {
   for (const button of digits) {
     button.addEventListener('click', () => change({ digit: button.dataset.digit === 'any' ? null : Number(button.dataset.digit) }));
   }
-  $('seed').addEventListener('change', ({ target }) => {
-    if (target.checkValidity()) change({ seed: target.valueAsNumber });
-    else {
-      say('A seed is a whole number from 0 to 9007199254740991.');
-      showSettings();
-    }
-  });
-  $('reroll').addEventListener('click', reroll);
   $('sampler').addEventListener('change', ({ target }) => change({ sampler: target.value }, keepPlace));
   for (const id of ['steps', 'guidance', 'eta']) {
     $(id).addEventListener('input', ({ target }) => change({ [id]: target.valueAsNumber }, keepPlace));
@@ -244,7 +235,7 @@ export function mount(section) {
     Home: () => player?.seek(0),
     End: () => player?.seek(settings.steps),
     a: () => change({ digit: null }),
-    r: reroll,
+    r: seed.reroll,
     '?': showKeys,
   });
 

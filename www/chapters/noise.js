@@ -10,6 +10,7 @@ import { showLoading } from '../page/loading.js';
 import { say } from '../page/notices.js';
 import { draw, noisyImage, signedImage, SignedLegend, toImage } from '../page/pixels.js';
 import { Player } from '../page/player.js';
+import { newSeed } from '../page/seed.js';
 import { Specimen } from '../page/specimen.js';
 import { Transport } from '../page/transport.js';
 
@@ -18,7 +19,6 @@ const SIZE = 28;
 const SIGMA_MIN = 0.05;
 const SIGMA_MAX = 20;
 const TICKS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20];
-const SEEDS = 10000;
 /** Two standard deviations of noise are shown black and white. */
 const NOISE_SCALE = 1 / 2;
 /** How long everything rests before a run is started from the new picture. */
@@ -242,7 +242,7 @@ export function mount(section) {
 
   $('sigma').addEventListener('input', ({ target }) => change({ sigma: sigmaAt(target.valueAsNumber / 1000) }));
   const reroll = () => {
-    settings.seed = Math.floor(Math.random() * SEEDS);
+    settings.seed = newSeed();
     if (unnoise) renew().catch(report);
   };
   $('reroll').addEventListener('click', reroll);

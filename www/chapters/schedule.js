@@ -9,11 +9,11 @@ import { say } from '../page/notices.js';
 import { draw, noisyImage, toImage } from '../page/pixels.js';
 import { PlayerGroup } from '../page/player-group.js';
 import { ScheduleChart, T_MAX } from '../page/schedule-chart.js';
+import { SeedField } from '../page/seed.js';
 import { Specimen } from '../page/specimen.js';
 import { Transport } from '../page/transport.js';
 
 const SIZE = 28;
-const SEEDS = 10000;
 /** The noise that is put on the digit is always the same, so that only its amount changes. */
 const NOISE_SEED = 1;
 /** The digit at these t, below the curves. */
@@ -43,6 +43,13 @@ export function mount(section) {
 
   const chart = new ScheduleChart($('chart'), (t) => change({ t }));
   const specimen = new Specimen($('clean'), $('tools'), { onChange: takePicture, onError: (error) => say(error.message) });
+  const seed = new SeedField($('seed-field'), {
+    id: 'schedule',
+    onSeed(seed) {
+      change({ seed });
+      if (group) generate();
+    },
+  });
   const transport = new Transport($('transport'));
   const strip = STRIP.map((t) => {
     const button = document.createElement('button');
@@ -101,10 +108,10 @@ export function mount(section) {
 
   /** Everything that needs no network, at once; then the three networks' answers. */
   function refresh() {
-    const { name, t, digit, seed } = settings;
+    const { name, t, digit } = settings;
     for (const radio of names) radio.checked = radio.value === name;
     $('digit').value = digit;
-    $('seed').value = seed;
+    seed.show(settings.seed);
     $('slider').value = t;
     chart.mark(t);
     if (!tables) return;
@@ -236,20 +243,6 @@ export function mount(section) {
     change({ digit: target.value });
     if (group) generate();
   });
-  $('seed').addEventListener('change', ({ target }) => {
-    if (!target.checkValidity()) {
-      say('A seed is a whole number from 0 to 9007199254740991.');
-      target.value = settings.seed;
-      return;
-    }
-    change({ seed: target.valueAsNumber });
-    if (group) generate();
-  });
-  const reroll = () => {
-    change({ seed: Math.floor(Math.random() * SEEDS) });
-    if (group) generate();
-  };
-  $('reroll').addEventListener('click', reroll);
 
   listen(section, {
     ' ': () => group?.run && group.toggle(),
@@ -257,7 +250,7 @@ export function mount(section) {
     ArrowRight: () => group?.run && group.forward(),
     Home: () => group?.run && group.seek(0),
     End: () => group?.run && group.seek(Infinity),
-    r: reroll,
+    r: seed.reroll,
     '?': showKeys,
   });
 

@@ -5,6 +5,7 @@ import { question } from '../page/digits.js';
 import { Film } from '../page/film.js';
 import { parseNumber, parseWhole, percent, signed } from '../page/format.js';
 import { latest } from '../page/latest.js';
+import { make } from '../page/make.js';
 import { say, statusLine } from '../page/notices.js';
 import { pack, snap, unpack } from '../page/packed.js';
 import { PixelPicker } from '../page/picker.js';
@@ -40,7 +41,7 @@ export function mountAsk(section, { writeAddress }) {
   let reading = null;
   let sign = 1;
 
-  const bars = new Bars($('ask-bars'));
+  const bars = new Bars($('ask-answer'), { id: 'scorer-ask', label: 'What f takes your picture for' });
   const legend = new SignedLegend($('ask-legend'), { less: 'darken', more: 'brighten' });
   const sketch = new Sketch($('sketch'), { tools: $('tools'), onChange: (drawn) => change({ picture: snap(drawn) }) });
   const film = new Film($('ask-film'), (step) => player?.seek(step));
@@ -56,8 +57,6 @@ export function mountAsk(section, { writeAddress }) {
     const { probabilities, logF, gradient } = await engine.score({ x: asked, sigma: ASKED_SIGMA, digit });
     reading = { picture: asked, digit, probabilities, p: probabilityOf(probabilities, digit), logF, gradient };
     bars.show(probabilities, digit);
-    $('ask-asked').textContent = question(digit);
-    $('ask-p').textContent = percent(reading.p);
     draw($('poke'), signedImage(gradient));
     legend.limit = limitOf(gradient);
   });
@@ -100,7 +99,7 @@ export function mountAsk(section, { writeAddress }) {
     if (i === null || !reading) return;
     const slope = reading.gradient[i];
     const want = slope > 0 ? 'f wants it brighter' : slope < 0 ? 'f wants it darker' : 'f does not mind it';
-    place.replaceChildren(paragraph(`${where(i)}: the gradient is ${signed(slope)}, so ${want}.`));
+    place.replaceChildren(make('p', {}, `${where(i)}: the gradient is ${signed(slope)}, so ${want}.`));
   }
 
   async function poke(i, asked) {
@@ -110,7 +109,7 @@ export function mountAsk(section, { writeAddress }) {
     const value = poked(i, (asked || sign) * settings.amount);
     const by = value - picture[i];
     if (Math.abs(by) < 1e-3) {
-      $('poked').replaceChildren(paragraph(`${where(i)} is as ${(asked || sign) > 0 ? 'bright' : 'dark'} as a pixel can be.`));
+      $('poked').replaceChildren(make('p', {}, `${where(i)} is as ${(asked || sign) > 0 ? 'bright' : 'dark'} as a pixel can be.`));
       return;
     }
     const next = picture.slice();
@@ -230,21 +229,5 @@ export function mountAsk(section, { writeAddress }) {
   };
 }
 
-function paragraph(text) {
-  const element = document.createElement('p');
-  element.textContent = text;
-  return element;
-}
-
 /** Names and values side by side. */
-function table(rows) {
-  const list = document.createElement('dl');
-  for (const [name, value] of rows) {
-    const [row, term, text] = ['div', 'dt', 'dd'].map((tag) => document.createElement(tag));
-    term.textContent = name;
-    text.textContent = value;
-    row.append(term, text);
-    list.append(row);
-  }
-  return list;
-}
+const table = (rows) => make('dl', {}, ...rows.map(([name, value]) => make('div', {}, make('dt', {}, name), make('dd', {}, value))));

@@ -2,14 +2,15 @@
 
 import { followLinks, link, readState, writeState } from '../page/address.js';
 import { Bars, probabilityOf } from '../page/bars.js';
-import { digitButtons, name, question } from '../page/digits.js';
+import { digitButtons, name } from '../page/digits.js';
 import { Film } from '../page/film.js';
-import { count, ms, parseWhole, percent, sigma } from '../page/format.js';
+import { count, ms, parseWhole, sigma } from '../page/format.js';
 import { listen, showKeys } from '../page/keys.js';
 import { showLoading } from '../page/loading.js';
 import { hush, say, statusLine } from '../page/notices.js';
 import { draw, limitOf, noisyImage, signedImage, SignedLegend, toImage } from '../page/pixels.js';
 import { Player } from '../page/player.js';
+import { SeedField } from '../page/seed.js';
 import { Transport } from '../page/transport.js';
 import { mountAsk } from './scorer-ask.js';
 
@@ -17,8 +18,6 @@ const CHAPTER = 'scorer';
 /** What a visitor sees who has set nothing; the model knows how many steps suit it. */
 const OPENING = { digit: 3, seed: 4, steps: null, told: 'annealed', slope: 'gradient', speed: '8' };
 const MODEL = { annealed: 'scorer', plain: 'scorer-plain' };
-/** New seeds are short enough to be read out in a lecture. */
-const SEEDS = 10000;
 /** How long a slider rests before its run is started. */
 const REST_MS = 120;
 /** f has σ in its denominator: of a picture without noise it is asked as of one with this little. */
@@ -48,7 +47,8 @@ export function mount(section) {
   let rest;
 
   const digits = digitButtons($('digit'), (digit) => change({ digit }));
-  const bars = new Bars($('bars'));
+  const seed = new SeedField($('seed-field'), { id: CHAPTER, onSeed: (seed) => change({ seed }) });
+  const bars = new Bars($('answer'), { id: 'scorer', label: 'What f takes X for' });
   const legend = new SignedLegend($('legend'));
   const film = new Film($('film'), (step) => player?.seek(step), {
     pictures: (frame) => [noisyImage(frame), leadImage(readings.get(frame))],
@@ -105,7 +105,7 @@ export function mount(section) {
 
   function showSettings() {
     digits.show(settings.digit);
-    $('seed').value = settings.seed;
+    seed.show(settings.seed);
     $('steps').value = steps();
     $('steps-value').textContent = steps();
     $('told-hint').textContent = HINTS[settings.told];
@@ -145,8 +145,6 @@ export function mount(section) {
     then();
     writeAddress();
   }
-
-  const reroll = () => change({ seed: Math.floor(Math.random() * SEEDS) });
 
   // --- the page follows the player ---
 
@@ -195,7 +193,7 @@ export function mount(section) {
   function showReading(run, frame) {
     const reading = readings.get(frame);
     if (!reading) return;
-    const { probabilities, p, gradient } = reading;
+    const { probabilities, gradient } = reading;
     const { digit } = run.settings;
     film.mark(frame);
     if (settings.slope === 'lead') {
@@ -207,8 +205,6 @@ export function mount(section) {
       legend.limit = limitOf(gradient);
     }
     bars.show(probabilities, digit);
-    $('asked').textContent = question(digit);
-    $('p').textContent = percent(p);
     $('stage').dataset.answered = frame.step;
   }
 
@@ -265,18 +261,12 @@ export function mount(section) {
   for (const radio of $('settings').querySelectorAll('[name="scorer-told"]')) {
     radio.addEventListener('change', () => change({ told: radio.value }, keepPlace));
   }
-  $('seed').addEventListener('change', ({ target }) => {
-    if (target.checkValidity()) return change({ seed: target.valueAsNumber });
-    say('A seed is a whole number from 0 to 9007199254740991.');
-    showSettings();
-  });
   for (const button of slopes) {
     button.addEventListener('click', () => change({ slope: button.dataset.slope }, () => {
       showSettings();
       if (player?.run) showReading(player.run, player.run.frame);
     }));
   }
-  $('reroll').addEventListener('click', reroll);
   $('steps').addEventListener('input', ({ target }) => change({ steps: target.valueAsNumber }, keepPlace));
   for (const id of ['settings', 'ask-settings']) $(id).addEventListener('submit', (event) => event.preventDefault());
   $('copy').addEventListener('click', () => {
@@ -307,7 +297,7 @@ export function mount(section) {
     Home: () => player?.seek(0),
     End: () => player?.seek(steps()),
     a: () => change({ digit: null }),
-    r: reroll,
+    r: seed.reroll,
     '?': showKeys,
   });
 

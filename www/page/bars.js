@@ -1,29 +1,26 @@
-// Probabilities as bars: the ten digits, and no digit.
+// What f takes a picture for: the digit that was asked for and its probability, and bars for the ten digits and for none.
 
+import { question } from './digits.js';
 import { percent } from './format.js';
+import { make } from './make.js';
 
 const LABELS = [...'0123456789', 'none'];
 
 export class Bars {
+  #asked;
+  #p;
   #rows;
 
-  /** `root`: an empty <ol>. */
-  constructor(root) {
-    root.classList.add('bars');
+  /** `root`: an empty element. `id`: what the ids of the parts begin with. `label`: the name of the bars for a screen reader. */
+  constructor(root, { id, label }) {
+    this.#asked = make('span', { id: `${id}-asked` });
+    this.#p = make('b', { id: `${id}-p` }, '–');
     this.#rows = LABELS.map((label) => {
-      const row = document.createElement('li');
-      const name = document.createElement('b');
-      name.textContent = label;
-      if (label === 'none') name.title = 'No digit';
-      const track = document.createElement('span');
-      track.className = 'track';
-      track.append(document.createElement('i'));
-      const value = document.createElement('span');
-      value.className = 'value';
-      row.append(name, track, value);
-      return row;
+      const name = make('b', label === 'none' ? { title: 'No digit' } : {}, label);
+      return make('li', {}, name, make('span', { class: 'track' }, make('i')), make('span', { class: 'value' }));
     });
-    root.append(...this.#rows);
+    const bars = make('ol', { class: 'bars', id: `${id}-bars`, 'aria-label': label }, ...this.#rows);
+    root.append(make('p', { class: 'says' }, this.#asked, ' ', this.#p), bars);
   }
 
   /** Shows probabilities, or, with null, none; marks the digit that is asked for, null being any. */
@@ -34,6 +31,8 @@ export class Bars {
       row.querySelector('.value').textContent = p === undefined ? '–' : percent(p);
       row.classList.toggle('asked', digit === null ? i < 10 : i === digit);
     }
+    this.#asked.textContent = question(digit);
+    if (probabilities) this.#p.textContent = percent(probabilityOf(probabilities, digit));
   }
 }
 

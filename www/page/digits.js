@@ -1,5 +1,7 @@
 // Digits in words, and buttons to choose one.
 
+import { make } from './make.js';
+
 /** null is any. */
 export const name = (digit) => (digit === null ? 'a digit' : digit === 8 ? 'an 8' : `a ${digit}`);
 export const question = (digit) => `${digit === null ? 'Any digit' : digit === 8 ? 'An 8' : `A ${digit}`}?`;
@@ -7,11 +9,7 @@ export const question = (digit) => `${digit === null ? 'Any digit' : digit === 8
 /** The eleven buttons that choose a digit, null being any. */
 export function digitButtons(root, onPick) {
   const buttons = [...Array(10).keys(), null].map((digit) => {
-    const button = document.createElement('button');
-    button.type = 'button';
-    button.dataset.digit = digit ?? 'any';
-    button.textContent = digit ?? 'any';
-    if (digit === null) button.className = 'word';
+    const button = make('button', { type: 'button', 'data-digit': digit ?? 'any', class: digit === null ? 'word' : '' }, digit ?? 'any');
     button.addEventListener('click', () => onPick(digit));
     return button;
   });

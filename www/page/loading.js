@@ -1,19 +1,16 @@
 // A progress bar on top of a part of the page, while weights for it are on their way.
 
+import { make } from './make.js';
+
 const PATIENCE_MS = 150;
 
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
 /** Waits for `promise`; shows what arrives meanwhile in a box on `place`, unless it is over in a moment. */
 export async function showLoading(place, unnoise, promise) {
-  const box = document.createElement('div');
-  box.className = 'loading';
-  box.hidden = true;
-  const label = document.createElement('label');
-  label.textContent = 'Loading the network';
-  const bar = document.createElement('progress');
-  label.append(bar);
-  box.append(label);
+  const bar = make('progress');
+  const label = make('label', {}, 'Loading the network', bar);
+  const box = make('div', { class: 'loading', hidden: '' }, label);
   place.append(box);
 
   const files = new Map();

@@ -1,5 +1,7 @@
 // A small picture to draw in: mouse, finger, pen or keyboard, with strokes as thick and as soft as MNIST's.
 
+import { make } from './make.js';
+
 const SIZE = 28;
 /** Around the middle of a stroke ink is full up to here, and fades out over one pixel more. */
 const PEN = 0.85;
@@ -10,6 +12,8 @@ const LEAP = 4;
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const HELP = 'Arrow keys move the cursor, with Shift in leaps. Space draws, and held down it draws a line. Backspace erases, Delete clears all.';
+
+const TOOLS = [['pen', 'Pen'], ['eraser', 'Eraser'], ['clear', 'Clear']];
 
 let sketches = 0;
 
@@ -30,13 +34,18 @@ export class Sketch {
   /**
    * `canvas` stands in an element of its own, with class "screen".
    * - `onChange`: called with the picture whenever the visitor has changed it; not by `set` and `clear`.
-   * - `tools`: an element with buttons for `data-tool` "pen", "eraser" and "clear", each of them optional.
+   * - `tools`: an element that gets the buttons for the pen, the eraser, and to clear all.
    */
   constructor(canvas, { onChange = () => {}, tools = null } = {}) {
     this.#canvas = canvas;
     this.#onChange = onChange;
     this.#tools = tools;
     this.#prepare();
+    for (const [tool, label] of TOOLS) {
+      const button = make('button', { type: 'button', 'data-tool': tool }, label);
+      button.addEventListener('click', () => (tool === 'clear' ? this.#clearAll() : (this.erasing = tool === 'eraser')));
+      tools?.append(button);
+    }
     canvas.addEventListener('pointerdown', (event) => this.#press(event));
     canvas.addEventListener('pointermove', (event) => this.#move(event));
     for (const type of ['pointerup', 'pointercancel']) canvas.addEventListener(type, () => (this.#last = null));
@@ -46,9 +55,6 @@ export class Sketch {
       this.#penDown = false;
       this.#canvas.classList.remove('keyed');
     });
-    for (const button of tools?.querySelectorAll('[data-tool]') ?? []) {
-      button.addEventListener('click', () => (button.dataset.tool === 'clear' ? this.#clearAll() : (this.erasing = button.dataset.tool === 'eraser')));
-    }
     this.erasing = false;
     this.#draw();
   }

@@ -1,10 +1,10 @@
 // The clean picture that a chapter starts from: drawn by the visitor, or made by the generator, and never one of MNIST's.
 
 import { name } from './digits.js';
+import { make } from './make.js';
 import { pack, snap, unpack } from './packed.js';
+import { newSeed } from './seed.js';
 import { Sketch } from './sketch.js';
-
-const SEEDS = 10000;
 
 export class Specimen {
   #sketch;
@@ -18,23 +18,24 @@ export class Specimen {
   #busy = false;
 
   /**
-   * `tools` holds the drawing tools, and an element `data-digits` for the generator's buttons.
+   * `tools`: an element that gets the drawing tools and the generator's buttons.
    * `onChange` is called whenever there is another picture, `onError` with what the generator failed of.
    */
   constructor(canvas, tools, { onChange, onError }) {
     this.#onChange = onChange;
     this.#onError = onError;
-    this.#sketch = new Sketch(canvas, { tools, onChange: () => this.#drawn() });
+    const pens = group('Drawing tools', 'Draw a digit');
+    const digits = group('Digits from the generator', 'or take one from the generator');
+    digits.dataset.digits = '';
+    tools.append(pens, digits);
+    this.#sketch = new Sketch(canvas, { tools: pens, onChange: () => this.#drawn() });
     for (let digit = 0; digit < 10; digit++) {
-      const button = document.createElement('button');
-      button.type = 'button';
-      button.textContent = digit;
-      button.setAttribute('aria-label', `Take ${name(digit)} from the generator`);
+      const button = make('button', { type: 'button', 'aria-label': `Take ${name(digit)} from the generator` }, digit);
       // Another one each time.
-      button.addEventListener('click', () => this.make(digit, Math.floor(Math.random() * SEEDS)));
+      button.addEventListener('click', () => this.make(digit, newSeed()));
       this.#buttons.push(button);
     }
-    tools.querySelector('[data-digits]').append(...this.#buttons);
+    digits.append(...this.#buttons);
     this.#mark();
   }
 
@@ -102,4 +103,8 @@ export class Specimen {
   #mark() {
     for (const [digit, button] of this.#buttons.entries()) button.setAttribute('aria-pressed', String(this.#made?.digit === digit));
   }
+}
+
+function group(label, words) {
+  return make('div', { class: 'group', role: 'group', 'aria-label': label }, make('span', { class: 'label' }, words));
 }

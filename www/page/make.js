@@ -1,0 +1,9 @@
+// Elements, made in one expression.
+
+/** An element with these attributes and, in it, elements and texts. */
+export function make(tag, attributes = {}, ...content) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...content);
+  return element;
+}
