@@ -1,10 +1,10 @@
 // The top of the page: drives the generator, one run at a time.
 
 import { DEFAULTS } from '../unnoise.js';
-import { followLinks, link, readState, writeState } from '../page/address.js';
+import { followLinks, link, takeState, writeState } from '../page/address.js';
 import { backendName } from '../page/backend.js';
 import { Film } from '../page/film.js';
-import { count, ms, parseNumber, parseWhole, sigma } from '../page/format.js';
+import { count, ms, parseDigit, parseNumber, parseSeed, parseWhole, parseWord, sigma } from '../page/format.js';
 import { listen, showKeys } from '../page/keys.js';
 import { hush, say, status } from '../page/notices.js';
 import { denoisedImage, draw, noisyImage, savePng } from '../page/pixels.js';
@@ -48,35 +48,27 @@ export function mount(section) {
 
   /** Takes the settings from the address; returns the step that it names, or null. */
   function takeAddress() {
-    const state = readState();
-    const wrong = [];
-    const take = (name, parse) => {
-      settings[name] = OPENING[name];
-      if (!(name in state)) return;
-      const value = parse(state[name]);
-      if (value === undefined) wrong.push(`${name} = ${state[name]}`);
-      else settings[name] = value;
-    };
-    take('digit', (text) => (text === 'any' ? null : parseWhole(text, 0, 9)));
-    take('seed', (text) => parseWhole(text, 0, Number.MAX_SAFE_INTEGER));
-    take('steps', (text) => parseWhole(text, 1, 100));
-    take('sampler', (text) => (text in SAMPLERS ? text : undefined));
-    take('guidance', (text) => parseNumber(text, 1, 6));
-    take('eta', (text) => parseNumber(text, 0, 1));
-    take('speed', (text) => (transport.speeds.includes(text) ? text : undefined));
-    const step = 'step' in state ? parseWhole(state.step, 0, settings.steps) : null;
-    if (step === undefined) wrong.push(`step = ${state.step}`);
-    if (wrong.length) say(`The address asks for ${wrong.join(', ')}, which cannot be had; the usual value is used instead.`);
-    return step ?? null;
+    const { step, ...values } = takeState('', { ...OPENING, step: null }, {
+      digit: parseDigit,
+      seed: parseSeed,
+      steps: (text) => parseWhole(text, 1, 100),
+      sampler: (text) => parseWord(text, Object.keys(SAMPLERS)),
+      guidance: (text) => parseNumber(text, 1, 6),
+      eta: (text) => parseNumber(text, 0, 1),
+      speed: (text) => parseWord(text, transport.speeds),
+      step: (text, { steps }) => parseWhole(text, 0, steps),
+    });
+    Object.assign(settings, values);
+    return step;
   }
 
-  function writeAddress(options) {
+  function writeAddress() {
     const { digit, seed, steps, sampler, guidance, eta, speed } = settings;
     const state = { digit: digit ?? 'any', seed, steps, sampler, guidance };
     if (USES_ETA.has(sampler)) state.eta = eta;
     state.speed = speed;
     state.step = player?.run?.index ?? 0;
-    writeState(state, options);
+    writeState('', state);
   }
 
   // --- the page follows the settings ---

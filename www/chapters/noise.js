@@ -1,9 +1,9 @@
 // Chapter 2: how much noise is in a picture, and which. One network tells the amount, the U-Net tells the noise itself;
 // and the gradient of the amount is a direction that a picture can be led along.
 
-import { followLinks, readState, writeState } from '../page/address.js';
+import { followLinks, takeState, writeState } from '../page/address.js';
 import { Film } from '../page/film.js';
-import { parseNumber, parseWhole, sigma as amount } from '../page/format.js';
+import { parseNumber, parseSeed, parseWhole, parseWord, sigma as amount } from '../page/format.js';
 import { listen, showKeys } from '../page/keys.js';
 import { latest } from '../page/latest.js';
 import { showLoading } from '../page/loading.js';
@@ -11,7 +11,7 @@ import { say } from '../page/notices.js';
 import { draw, noisyImage, signedImage, SignedLegend, toImage } from '../page/pixels.js';
 import { Player } from '../page/player.js';
 import { newSeed } from '../page/seed.js';
-import { Specimen } from '../page/specimen.js';
+import { parseSource, Specimen } from '../page/specimen.js';
 import { Transport } from '../page/transport.js';
 
 const SIZE = 28;
@@ -31,6 +31,14 @@ const RULES = [10, 1, 0.1].map((value) => [height(value), String(value)]);
 
 const OPENING = { picture: '2-11', sigma: 0.6, seed: 7, told: 'predicted', lead: 'gradient' };
 const MODELS = { gradient: 'noise-level', unet: 'digits' };
+const PARSE = {
+  sigma: (text) => parseNumber(text, SIGMA_MIN, SIGMA_MAX),
+  seed: parseSeed,
+  told: (text) => parseWord(text, ['predicted', 'true']),
+  lead: (text) => parseWord(text, Object.keys(MODELS)),
+  step: (text) => parseWhole(text, 0, 1000),
+  picture: parseSource,
+};
 
 export function mount(section) {
   const $ = (name) => section.querySelector(`#noise-${name}`);
@@ -61,34 +69,14 @@ export function mount(section) {
   // --- the address ---
 
   function takeAddress() {
-    const state = readState('noise');
-    const wrong = [];
-    const take = (name, parse) => {
-      const value = name in state ? parse(state[name]) : OPENING[name];
-      if (value === undefined) wrong.push(`noise.${name} = ${state[name]}`);
-      settings[name] = value ?? OPENING[name];
-    };
-    take('sigma', (text) => parseNumber(text, SIGMA_MIN, SIGMA_MAX));
-    take('seed', (text) => parseWhole(text, 0, Number.MAX_SAFE_INTEGER));
-    take('told', (text) => (['predicted', 'true'].includes(text) ? text : undefined));
-    take('lead', (text) => (text in MODELS ? text : undefined));
-    goal = 'step' in state ? parseWhole(state.step, 0, 1000) : 0;
-    if (goal === undefined) wrong.push(`noise.step = ${state.step}`);
-    goal ??= 0;
-    settings.picture = state.picture ?? OPENING.picture;
-    if (!specimen.restore(settings.picture)) {
-      wrong.push('noise.picture, a drawing that is none');
-      settings.picture = OPENING.picture;
-      specimen.restore(settings.picture);
-    }
-    if (wrong.length) say(`The address asks for ${wrong.join(', ')}, which cannot be had; the usual value is used instead.`);
+    const { step, ...values } = takeState('noise', { ...OPENING, step: 0 }, PARSE);
+    Object.assign(settings, values);
+    goal = step;
+    specimen.restore(settings.picture);
   }
 
-  /** What is as it was at the beginning need not stand there. */
   function writeAddress() {
-    const changed = Object.entries(settings).filter(([name, value]) => value !== OPENING[name]);
-    const step = player?.run?.index || undefined;
-    writeState({ ...Object.fromEntries(changed), step }, { chapter: 'noise' });
+    writeState('noise', { ...settings, step: player?.run?.index || undefined }, OPENING);
   }
 
   // --- the picture under noise ---

@@ -1,7 +1,7 @@
 // Chapter 3: the schedule of the noise that training adds, what it does to a digit, and why the U-Net is told how much it was.
 
-import { followLinks, readState, writeState } from '../page/address.js';
-import { parseWhole, sigma as amount } from '../page/format.js';
+import { followLinks, takeState, writeState } from '../page/address.js';
+import { parseSeed, parseWhole, parseWord, sigma as amount } from '../page/format.js';
 import { listen, showKeys } from '../page/keys.js';
 import { latest } from '../page/latest.js';
 import { showLoading } from '../page/loading.js';
@@ -10,7 +10,7 @@ import { draw, noisyImage, toImage } from '../page/pixels.js';
 import { PlayerGroup } from '../page/player-group.js';
 import { ScheduleChart, T_MAX } from '../page/schedule-chart.js';
 import { SeedField } from '../page/seed.js';
-import { Specimen } from '../page/specimen.js';
+import { parseSource, Specimen } from '../page/specimen.js';
 import { Transport } from '../page/transport.js';
 
 const SIZE = 28;
@@ -28,6 +28,13 @@ const MODELS = { told: 'digits', blind: 'digits-blind', estimated: 'digits-estim
 const WHICH = Object.keys(MODELS);
 
 const OPENING = { name: 'linear', t: 350, picture: '4-23', digit: '5', seed: 3 };
+const PARSE = {
+  name: (text) => parseWord(text, NAMES),
+  t: (text) => parseWhole(text, 1, T_MAX),
+  digit: (text) => parseWord(text, [...'0123456789', 'any']),
+  seed: parseSeed,
+  picture: parseSource,
+};
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -67,29 +74,8 @@ export function mount(section) {
   // --- the address ---
 
   function takeAddress() {
-    const state = readState('schedule');
-    const wrong = [];
-    const take = (name, parse) => {
-      const value = name in state ? parse(state[name]) : OPENING[name];
-      if (value === undefined) wrong.push(`schedule.${name} = ${state[name]}`);
-      settings[name] = value ?? OPENING[name];
-    };
-    take('name', (text) => (NAMES.includes(text) ? text : undefined));
-    take('t', (text) => parseWhole(text, 1, T_MAX));
-    take('digit', (text) => (/^(\d|any)$/.test(text) ? text : undefined));
-    take('seed', (text) => parseWhole(text, 0, Number.MAX_SAFE_INTEGER));
-    settings.picture = state.picture ?? OPENING.picture;
-    if (!specimen.restore(settings.picture)) {
-      wrong.push('schedule.picture, a drawing that is none');
-      settings.picture = OPENING.picture;
-      specimen.restore(settings.picture);
-    }
-    if (wrong.length) say(`The address asks for ${wrong.join(', ')}, which cannot be had; the usual value is used instead.`);
-  }
-
-  /** What is as it was at the beginning need not stand there. */
-  function writeAddress() {
-    writeState(Object.fromEntries(Object.entries(settings).filter(([name, value]) => value !== OPENING[name])), { chapter: 'schedule' });
+    Object.assign(settings, takeState('schedule', OPENING, PARSE));
+    specimen.restore(settings.picture);
   }
 
   // --- a digit at t ---
@@ -97,7 +83,7 @@ export function mount(section) {
   function change(values) {
     Object.assign(settings, values);
     refresh();
-    writeAddress();
+    writeState('schedule', settings, OPENING);
   }
 
   /** The specimen is another one: by the visitor's hand, or as the address asked for. */

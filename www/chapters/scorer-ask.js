@@ -3,7 +3,7 @@
 import { Bars, probabilityOf } from '../page/bars.js';
 import { question } from '../page/digits.js';
 import { Film } from '../page/film.js';
-import { parseNumber, parseWhole, percent, signed } from '../page/format.js';
+import { parseDigit, parseNumber, percent, signed } from '../page/format.js';
 import { latest } from '../page/latest.js';
 import { make } from '../page/make.js';
 import { say, statusLine } from '../page/notices.js';
@@ -17,7 +17,13 @@ import { Transport } from '../page/transport.js';
 const SIDE = 28;
 /** A four whose top is all but closed, so that a few pixels make a nine of it. */
 const PICTURE = 'A._A.eMQAAQMA.Uc__JJ__pNA.Rl_.CJJ_.DlA.PK_.CvGGp_.DCA.Oj__rA.DN0__PA.NC8__SA.Eo__bA.Na__0A.F0__cA.Nc__lA.EU_.CTA.NT__uA.Eu_.CKA.NK__3fOLbq_.DBA.NB_.K3A.Pl_.JuA.QFWn55qbc__lA.Xo__bA.X1__OA.WF__-BA.WS__xA.Xf__kA.Xt__XA.X6__JA.X4_4A.YMgMA._A.d';
-const OPENING = { drawing: PICTURE, towards: 9, freedom: 0.7, amount: 0.3 };
+export const OPENING = { drawing: PICTURE, towards: 9, freedom: 0.7, amount: 0.3 };
+export const PARSE = {
+  drawing: (text) => (unpack(text) ? text : undefined),
+  towards: parseDigit,
+  freedom: (text) => parseNumber(text, 0.1, 4),
+  amount: (text) => parseNumber(text, 0.05, 1),
+};
 /**
  * The amount of noise that f is told of a drawing, which has none. With less it takes every stroke unlike MNIST's for a
  * flaw; with more, letters and crosses for digits.
@@ -28,15 +34,14 @@ const SEED = 8;
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
-/** `writeAddress`: called when something has changed that stands in the address. */
-export function mountAsk(section, { writeAddress }) {
+/** `settings`: the chapter's. `writeAddress`: called when one of them has changed. */
+export function mountAsk(section, settings, { writeAddress }) {
   const $ = (id) => section.querySelector(`#scorer-${id}`);
-  const settings = { ...OPENING };
   const status = statusLine($('ask-status'));
   let engine = null;
   let player = null;
   /** The visitor's picture, at the levels that a link can carry. */
-  let picture = unpack(OPENING.drawing);
+  let picture = unpack(settings.drawing);
   /** What f said of it last: `{ picture, probabilities, p, logF, gradient }`. */
   let reading = null;
   let sign = 1;
@@ -72,8 +77,11 @@ export function mountAsk(section, { writeAddress }) {
   }
 
   function change({ picture: next, ...values }) {
-    if (next) picture = next;
     Object.assign(settings, values);
+    if (next) {
+      picture = next;
+      settings.drawing = pack(next);
+    }
     showSettings();
     writeAddress();
     return askAgain();
@@ -193,24 +201,12 @@ export function mountAsk(section, { writeAddress }) {
   showSettings();
 
   return {
-    /** `take(name, fallback, parse)` reads a key of the address. */
-    takeAddress(take) {
-      settings.drawing = take('drawing', OPENING.drawing, (text) => (unpack(text) ? text : undefined));
-      settings.towards = take('towards', OPENING.towards, (text) => (text === 'any' ? null : parseWhole(text, 0, 9)));
-      settings.freedom = take('freedom', OPENING.freedom, (text) => parseNumber(text, 0.1, 4));
-      settings.amount = take('amount', OPENING.amount, (text) => parseNumber(text, 0.05, 1));
+    /** The settings have been taken from the address. */
+    take() {
       picture = unpack(settings.drawing);
       sketch.set(picture);
       showSettings();
       askAgain();
-    },
-
-    /** What differs from the opening, for the address. */
-    state() {
-      const { towards, freedom, amount } = settings;
-      const state = { drawing: pack(picture), towards: towards ?? 'any', freedom, amount };
-      for (const [name, value] of Object.entries(OPENING)) if (state[name] === value) delete state[name];
-      return state;
     },
 
     begin(unnoise) {

@@ -1,10 +1,10 @@
 // Chapter 1: the gradient of f turns noise into a digit (here), and answers the visitor's own pictures (scorer-ask.js).
 
-import { followLinks, link, readState, writeState } from '../page/address.js';
+import { followLinks, link, takeState, writeState } from '../page/address.js';
 import { Bars, probabilityOf } from '../page/bars.js';
 import { digitButtons, name } from '../page/digits.js';
 import { Film } from '../page/film.js';
-import { count, ms, parseWhole, sigma } from '../page/format.js';
+import { count, ms, parseDigit, parseSeed, parseWhole, parseWord, sigma } from '../page/format.js';
 import { listen, showKeys } from '../page/keys.js';
 import { showLoading } from '../page/loading.js';
 import { hush, say, statusLine } from '../page/notices.js';
@@ -12,11 +12,11 @@ import { draw, limitOf, noisyImage, signedImage, SignedLegend, toImage } from '.
 import { Player } from '../page/player.js';
 import { SeedField } from '../page/seed.js';
 import { Transport } from '../page/transport.js';
-import { mountAsk } from './scorer-ask.js';
+import { mountAsk, OPENING as ASK_OPENING, PARSE as ASK_PARSE } from './scorer-ask.js';
 
 const CHAPTER = 'scorer';
 /** What a visitor sees who has set nothing; the model knows how many steps suit it. */
-const OPENING = { digit: 3, seed: 4, steps: null, told: 'annealed', slope: 'gradient', speed: '8' };
+const OPENING = { digit: 3, seed: 4, steps: null, told: 'annealed', slope: 'gradient', speed: '8', ...ASK_OPENING };
 const MODEL = { annealed: 'scorer', plain: 'scorer-plain' };
 /** How long a slider rests before its run is started. */
 const REST_MS = 120;
@@ -61,7 +61,7 @@ export function mount(section) {
       writeAddress();
     },
   });
-  const ask = mountAsk(section, { writeAddress: () => writeAddress() });
+  const ask = mountAsk(section, settings, { writeAddress });
 
   /** What f says of a frame, once it has been asked: `{ probabilities, p, gradient, lead }`. */
   const readings = new WeakMap();
@@ -70,32 +70,26 @@ export function mount(section) {
 
   /** Takes the settings from the address; returns the step that it names, or null. */
   function takeAddress() {
-    const state = readState(CHAPTER);
-    const wrong = [];
-    const take = (name, fallback, parse) => {
-      if (!(name in state)) return fallback;
-      const value = parse(state[name]);
-      if (value === undefined) wrong.push(`${CHAPTER}.${name} = ${state[name]}`);
-      return value ?? (value === null ? null : fallback);
-    };
-    settings.digit = take('digit', OPENING.digit, (text) => (text === 'any' ? null : parseWhole(text, 0, 9)));
-    settings.seed = take('seed', OPENING.seed, (text) => parseWhole(text, 0, Number.MAX_SAFE_INTEGER));
-    settings.steps = take('steps', OPENING.steps, (text) => parseWhole(text, 1, 200));
-    settings.told = take('told', OPENING.told, (text) => (Object.hasOwn(MODEL, text) ? text : undefined));
-    settings.slope = take('slope', OPENING.slope, (text) => (Object.hasOwn(SLOPES, text) ? text : undefined));
-    settings.speed = take('speed', OPENING.speed, (text) => (transport.speeds.includes(text) ? text : undefined));
-    const step = take('step', null, (text) => parseWhole(text, 0, 200));
-    ask.takeAddress(take);
-    if (wrong.length) say(`The address asks for ${wrong.join(', ')}, which cannot be had; the usual value is used instead.`);
+    const { step, ...values } = takeState(CHAPTER, { ...OPENING, step: null }, {
+      digit: parseDigit,
+      seed: parseSeed,
+      steps: (text) => parseWhole(text, 1, 200),
+      told: (text) => parseWord(text, Object.keys(MODEL)),
+      slope: (text) => parseWord(text, Object.keys(SLOPES)),
+      speed: (text) => parseWord(text, transport.speeds),
+      step: (text) => parseWhole(text, 0, 200),
+      ...ASK_PARSE,
+    });
+    Object.assign(settings, values);
+    ask.take();
     return step;
   }
 
-  /** Only what differs from the opening stands in the address. */
   function writeAddress() {
     const run = player?.run;
-    const state = { ...settings, digit: settings.digit ?? 'any', step: run && !run.done && !player.playing ? run.index : undefined };
-    for (const [name, value] of Object.entries(OPENING)) if (state[name] === value) delete state[name];
-    writeState({ ...state, ...ask.state() }, { chapter: CHAPTER });
+    const { digit, towards } = settings;
+    const step = run && !run.done && !player.playing ? run.index : undefined;
+    writeState(CHAPTER, { ...settings, digit: digit ?? 'any', towards: towards ?? 'any', step }, OPENING);
   }
 
   // --- the page follows the settings ---

@@ -3,6 +3,8 @@
 // The generator's keys stand there as they are (digit=3); those of a chapter have its name before them
 // (scorer.digit=3). Each part writes its own, and leaves those of the others alone.
 
+import { say } from './notices.js';
+
 /** Browsers stop pages that rewrite their address too often. */
 const WRITE_MS = 400;
 /** The key of a part of the page. */
@@ -22,18 +24,41 @@ const key = (chapter, name) => (chapter ? `${chapter}.${name}` : name);
 const belongs = (chapter, name) => (chapter ? name.startsWith(`${chapter}.`) : !name.includes('.') && name !== PLACE);
 
 /** A chapter's state in the address, as strings: an empty object when there is none. */
-export function readState(chapter = '') {
+function readState(chapter) {
   const own = [...state].filter(([name]) => belongs(chapter, name));
   return Object.fromEntries(own.map(([name, value]) => [name.slice(chapter ? chapter.length + 1 : 0), value]));
 }
 
-/** Writes a chapter's state into the address, at once or soon. What is undefined or null is left out. */
-export function writeState(next, { chapter = '', now = false } = {}) {
+/**
+ * A chapter's settings as the address has them; what it does not name, or names in vain, is as in `opening`.
+ * `parse` holds a function for each setting. It makes a value of the text that stands in the address (and of the settings
+ * before this one), undefined where it is none, or an Error that says so; the visitor is told of what cannot be had.
+ */
+export function takeState(chapter, opening, parse) {
+  const state = readState(chapter);
+  const settings = {};
+  const wrong = [];
+  for (const [name, read] of Object.entries(parse)) {
+    settings[name] = opening[name];
+    if (!(name in state)) continue;
+    const value = read(state[name], settings);
+    if (value === undefined) wrong.push(`${key(chapter, name)} = ${state[name]}`);
+    else if (value instanceof Error) wrong.push(`${key(chapter, name)}, ${value.message}`);
+    else settings[name] = value;
+  }
+  if (wrong.length) say(`The address asks for ${wrong.join(', ')}, which cannot be had; the usual value is used instead.`);
+  return settings;
+}
+
+/**
+ * Writes a chapter's state into the address, a moment later. What is undefined or null is left out, and what is as in
+ * `opening` need not stand there either.
+ */
+export function writeState(chapter, next, opening = {}) {
   for (const name of [...state.keys()]) if (belongs(chapter, name)) state.delete(name);
   for (const [name, value] of Object.entries(next)) {
-    if (value !== undefined && value !== null) state.set(key(chapter, name), String(value));
+    if (value !== undefined && value !== null && value !== opening[name]) state.set(key(chapter, name), String(value));
   }
-  if (now) return write();
   timer ??= setTimeout(write, WRITE_MS);
 }
 

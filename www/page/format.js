@@ -23,6 +23,10 @@ export function signed(value, digits = 3) {
 
 const superscript = (text) => text.replace(/\^(-?)(\d+)/, (_, minus, digits) => (minus ? '⁻' : '') + [...digits].map((digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[digit]).join(''));
 
-/** What an address says, or undefined where it is no such number. */
+/** What an address says, or undefined where it says no such thing. */
 export const parseWhole = (text, from, to) => (/^\d+$/.test(text) && Number(text) >= from && Number(text) <= to ? Number(text) : undefined);
+export const parseSeed = (text) => parseWhole(text, 0, Number.MAX_SAFE_INTEGER);
+/** A digit, or null, which is any. */
+export const parseDigit = (text) => (text === 'any' ? null : parseWhole(text, 0, 9));
 export const parseNumber = (text, from, to) => (text !== '' && Number(text) >= from && Number(text) <= to ? Number(text) : undefined);
+export const parseWord = (text, words) => (words.includes(text) ? text : undefined);

@@ -6,6 +6,12 @@ import { pack, snap, unpack } from './packed.js';
 import { newSeed } from './seed.js';
 import { Sketch } from './sketch.js';
 
+/** The digit and the seed of a `source`, or undefined where it is none of the generator's. */
+const readMade = (source) => source.match(/^(\d)-(\d{1,15})$/)?.slice(1).map(Number);
+
+/** A `source` that stands in the address, or what is wrong with it. */
+export const parseSource = (text) => (readMade(text) || unpack(text) ? text : new Error('a drawing that is none'));
+
 export class Specimen {
   #sketch;
   #buttons = [];
@@ -60,15 +66,12 @@ export class Specimen {
     this.#unnoise = unnoise;
   }
 
-  /** Brings back the picture of a `source`; false, and nothing is changed, where the text is none. */
+  /** Brings back the picture of a `source`. */
   restore(source) {
-    const [, digit, seed] = source.match(/^(\d)-(\d{1,15})$/) ?? [];
-    const drawing = digit === undefined && unpack(source);
-    if (drawing) {
-      this.#sketch.set(drawing);
-      this.#drawn();
-    } else if (digit !== undefined) this.make(Number(digit), Number(seed));
-    return Boolean(drawing || digit !== undefined);
+    const made = readMade(source);
+    if (made) return this.make(...made);
+    this.#sketch.set(unpack(source));
+    this.#drawn();
   }
 
   /** Lets the generator make a digit, which is seen to form. */
