@@ -1,21 +1,20 @@
 // The top of the page: drives the generator, one run at a time.
 
 import { DEFAULTS } from '../unnoise.js';
-import { followLinks, link, takeState, writeState } from '../page/address.js';
+import { copyLink, followLinks, takeState, writeState } from '../page/address.js';
 import { backendName } from '../page/backend.js';
+import { digitButtons, digitKeys } from '../page/digits.js';
 import { Film } from '../page/film.js';
 import { count, ms, parseDigit, parseNumber, parseSeed, parseWhole, parseWord, sigma } from '../page/format.js';
-import { listen, showKeys } from '../page/keys.js';
+import { listen, playerKeys } from '../page/keys.js';
 import { hush, say, status } from '../page/notices.js';
 import { denoisedImage, draw, noisyImage, savePng } from '../page/pixels.js';
-import { Player } from '../page/player.js';
+import { calm, openPlayer, Runs } from '../page/runs.js';
 import { SeedField } from '../page/seed.js';
 import { Transport } from '../page/transport.js';
 
 /** What a visitor sees who has set nothing. */
 const OPENING = { ...DEFAULTS, digit: 3, seed: 7, speed: '8' };
-/** How long a slider rests before its run is started. */
-const REST_MS = 120;
 
 const SAMPLERS = {
   'dpmpp-2m': ['DPM-Solver++ (2M)', 'Looks back one step, to see the curve: few steps are enough.'],
@@ -26,27 +25,25 @@ const SAMPLERS = {
 };
 const USES_ETA = new Set(['ddim']);
 
-const calm = matchMedia('(prefers-reduced-motion: reduce)');
-
 export function mount(section) {
   const $ = (id) => section.querySelector(`#${id}`);
-  const digits = [...section.querySelectorAll('[data-digit]')];
   const settings = { ...OPENING };
   let player = null;
-  let rest;
 
+  const digits = digitButtons($('digit'), (digit) => change({ digit }));
   const seed = new SeedField($('seed-field'), { onSeed: (seed) => change({ seed }) });
   const film = new Film($('film'), (step) => player?.seek(step));
   const transport = new Transport(section.querySelector('.transport'), {
     onSpeed(speed) {
-      change({ speed }, showSettings);
+      settings.speed = speed;
       writeAddress();
     },
   });
+  const runs = new Runs(() => player, runSettings);
 
   // --- the address ---
 
-  /** Takes the settings from the address; returns the step that it names, or null. */
+  /** Takes the settings from the address, and shows them; returns the step that it names, or null. */
   function takeAddress() {
     const { step, ...values } = takeState('', { ...OPENING, step: null }, {
       digit: parseDigit,
@@ -59,6 +56,7 @@ export function mount(section) {
       step: (text, { steps }) => parseWhole(text, 0, steps),
     });
     Object.assign(settings, values);
+    showSettings();
     return step;
   }
 
@@ -74,7 +72,7 @@ export function mount(section) {
   // --- the page follows the settings ---
 
   function showSettings() {
-    for (const button of digits) button.setAttribute('aria-pressed', String(button.dataset.digit === String(settings.digit ?? 'any')));
+    digits.show(settings.digit);
     for (const id of ['steps', 'sampler', 'guidance', 'eta']) $(id).value = settings[id];
     seed.show(settings.seed);
     $('steps-value').textContent = settings.steps;
@@ -96,27 +94,9 @@ export function mount(section) {
     return rest;
   }
 
-  /** A new digit: played from its beginning, or, where motion is not wanted, shown whole. */
-  function begin() {
-    clearTimeout(rest);
-    showSettings();
-    player?.open(runSettings(), calm.matches ? { goal: settings.steps } : { play: true });
-  }
-
-  /** The same place under other settings, so that a class can compare. */
-  function keepPlace() {
-    showSettings();
-    clearTimeout(rest);
-    rest = setTimeout(() => {
-      const run = player?.run;
-      if (!run || player.playing) return begin();
-      const goal = Math.round((run.index / run.frame.steps) * settings.steps);
-      player.open(runSettings(), { goal });
-    }, REST_MS);
-  }
-
-  function change(values, then = begin) {
+  function change(values, then = runs.begin) {
     Object.assign(settings, values);
+    showSettings();
     then();
   }
 
@@ -145,48 +125,41 @@ export function mount(section) {
   }
 
   function showState() {
-    const { run, playing, seeking } = player;
-    section.dataset.state = playing ? 'playing' : seeking ? 'seeking' : run?.done ? 'done' : 'paused';
+    const { run, state } = player;
+    section.dataset.state = state;
     if (!run) return;
-    if (playing) status(run.settings.digit === null ? 'A digit is forming' : `A ${run.settings.digit} is forming`);
-    else if (seeking) status(`On the way to the step that was asked for`);
-    else if (run.done) status(`Finished: ${count(run.frame.steps, 'step')}, ${count(run.frame.nfe, 'network call')}, ${time(run)} of computing`);
+    if (state === 'playing') status(run.settings.digit === null ? 'A digit is forming' : `A ${run.settings.digit} is forming`);
+    else if (state === 'seeking') status('On the way to the step that was asked for');
+    else if (state === 'done') status(`Finished: ${count(run.frame.steps, 'step')}, ${count(run.frame.nfe, 'network call')}, ${time(run)} of computing`);
     else status(`Paused at step ${run.index} of ${run.frame.steps}`);
   }
 
   /** Gets the engine: from here on there is something to see. */
   function start(unnoise) {
     const step = takeAddress();
-    player = new Player(unnoise);
-    transport.follow(player);
-    player.addEventListener('run', () => {
-      const { steps, width, height } = player.run.frame;
-      film.reset(steps, width, height);
+    player = openPlayer(unnoise, {
+      transport,
+      film,
+      onFrame() {
+        showFrame();
+        showState();
+      },
+      onState: showState,
+      onError(error) {
+        status('Stopped');
+        say(error.message, () => player.open(runSettings(), { goal: player.run?.index ?? settings.steps }));
+      },
     });
-    player.addEventListener('frame', () => {
-      showFrame();
-      showState();
-    });
-    player.addEventListener('state', showState);
-    player.addEventListener('error', ({ detail }) => {
-      status('Stopped');
-      say(detail.message, () => player.open(runSettings(), { goal: player.run?.index ?? settings.steps }));
-    });
-    showSettings();
-    if (step === null) begin();
-    else player.open(runSettings(), { goal: step });
+    runs.beginAt(step);
     return atRest(player);
   }
 
   // --- controls ---
 
   for (const [value, [name]] of Object.entries(SAMPLERS)) $('sampler').add(new Option(name, value));
-  for (const button of digits) {
-    button.addEventListener('click', () => change({ digit: button.dataset.digit === 'any' ? null : Number(button.dataset.digit) }));
-  }
-  $('sampler').addEventListener('change', ({ target }) => change({ sampler: target.value }, keepPlace));
+  $('sampler').addEventListener('change', ({ target }) => change({ sampler: target.value }, runs.keepPlace));
   for (const id of ['steps', 'guidance', 'eta']) {
-    $(id).addEventListener('input', ({ target }) => change({ [id]: target.valueAsNumber }, keepPlace));
+    $(id).addEventListener('input', ({ target }) => change({ [id]: target.valueAsNumber }, runs.keepPlace));
   }
   $('settings').addEventListener('submit', (event) => event.preventDefault());
 
@@ -208,39 +181,17 @@ export function mount(section) {
   $('copy').addEventListener('click', async () => {
     player?.pause();
     writeAddress();
-    try {
-      await navigator.clipboard.writeText(link());
-      status('The link has been copied');
-      $('copy').textContent = 'Copied';
-      setTimeout(() => ($('copy').textContent = 'Copy link to this step'), 2000);
-    } catch {
-      say(`This browser did not let the page copy. The link stands in the address bar: ${location.href}`);
-    }
+    if (await copyLink($('copy'))) status('The link has been copied');
   });
 
-  const digitKeys = Object.fromEntries(Array.from({ length: 10 }, (_, digit) => [digit, () => change({ digit })]));
-  listen(section, {
-    ...digitKeys,
-    ' ': () => player?.toggle(),
-    ArrowLeft: () => player?.back(),
-    ArrowRight: () => player?.forward(),
-    Home: () => player?.seek(0),
-    End: () => player?.seek(settings.steps),
-    a: () => change({ digit: null }),
-    r: seed.reroll,
-    '?': showKeys,
-  });
+  listen(section, { ...playerKeys(() => player), ...digitKeys((digit) => change({ digit })), r: seed.reroll });
 
   followLinks('', () => {
     hush();
-    const step = takeAddress();
-    showSettings();
-    if (step === null) begin();
-    else player?.open(runSettings(), { goal: step });
+    runs.beginAt(takeAddress());
   });
 
   takeAddress();
-  showSettings();
   film.reset(settings.steps, $('x').width, $('x').height); // the page keeps its shape when the first run begins
   return { begin: start };
 }

@@ -4,12 +4,13 @@
 import { followLinks, takeState, writeState } from '../page/address.js';
 import { Film } from '../page/film.js';
 import { parseNumber, parseSeed, parseWhole, parseWord, sigma as amount } from '../page/format.js';
-import { listen, showKeys } from '../page/keys.js';
+import { listen, playerKeys } from '../page/keys.js';
 import { latest } from '../page/latest.js';
 import { showLoading } from '../page/loading.js';
+import { meanSquare, noised } from '../page/noised.js';
 import { say } from '../page/notices.js';
 import { draw, noisyImage, signedImage, SignedLegend, toImage } from '../page/pixels.js';
-import { Player } from '../page/player.js';
+import { openPlayer } from '../page/runs.js';
 import { newSeed } from '../page/seed.js';
 import { parseSource, Specimen } from '../page/specimen.js';
 import { Transport } from '../page/transport.js';
@@ -97,10 +98,10 @@ export function mount(section) {
   function refresh() {
     showSettings();
     if (!noise || specimen.busy) return;
-    const clean = specimen.picture;
-    noisy = clean.map((value, i) => value + settings.sigma * noise[i]);
+    const frame = noised(specimen.picture, noise, settings.sigma);
+    noisy = frame.x;
     draw($('added'), toImage(noise, SIZE, SIZE, NOISE_SCALE));
-    const image = noisyImage({ x: noisy, width: SIZE, height: SIZE, sigma: settings.sigma });
+    const image = noisyImage(frame);
     draw($('noisy'), image);
     draw($('again'), image);
     ask().catch(report);
@@ -193,9 +194,9 @@ export function mount(section) {
   });
 
   function showState() {
-    const { run, playing, seeking } = player;
+    const { run, state } = player;
     // A screen reader is told where it ends, not every step.
-    if (run && !playing && !seeking) $('status').textContent = run.done ? `Arrived after ${run.frame.steps} steps` : `At step ${run.index} of ${run.frame.steps}`;
+    if (run && ['done', 'paused'].includes(state)) $('status').textContent = run.done ? `Arrived after ${run.frame.steps} steps` : `At step ${run.index} of ${run.frame.steps}`;
   }
 
   // --- the engine ---
@@ -205,19 +206,17 @@ export function mount(section) {
   }
 
   async function start() {
-    player = new Player(unnoise);
-    transport.follow(player);
-    player.addEventListener('run', () => {
-      const { steps, width, height } = player.run.frame;
-      film.reset(steps, width, height);
-      delete $('walk').dataset.answered;
+    player = openPlayer(unnoise, {
+      transport,
+      film,
+      onRun: () => delete $('walk').dataset.answered,
+      onFrame() {
+        showFrame();
+        showState();
+      },
+      onState: showState,
+      onError: report,
     });
-    player.addEventListener('frame', () => {
-      showFrame();
-      showState();
-    });
-    player.addEventListener('state', showState);
-    player.addEventListener('error', ({ detail }) => report(detail));
     try {
       const weights = Promise.all([unnoise.ready('noise-level'), unnoise.ready('digits')]);
       await Promise.all([showLoading($('answers'), unnoise, weights), renew()]);
@@ -238,15 +237,7 @@ export function mount(section) {
     for (const radio of radios(name)) radio.addEventListener('change', () => change({ [name]: radio.value }));
   }
 
-  listen(section, {
-    ' ': () => player?.toggle(),
-    ArrowLeft: () => player?.back(),
-    ArrowRight: () => player?.forward(),
-    Home: () => player?.seek(0),
-    End: () => player?.seek(Infinity),
-    r: reroll,
-    '?': showKeys,
-  });
+  listen(section, { ...playerKeys(() => player), r: reroll });
 
   return {
     begin(engine) {
@@ -265,5 +256,3 @@ export function mount(section) {
 /** Place of an amount on the logarithmic ruler, 0 to 1, and back. */
 const along = (sigma) => Math.min(1, Math.max(0, Math.log(sigma / SIGMA_MIN) / Math.log(SIGMA_MAX / SIGMA_MIN)));
 const sigmaAt = (place) => Number((SIGMA_MIN * (SIGMA_MAX / SIGMA_MIN) ** place).toPrecision(3));
-
-const meanSquare = (a, b) => a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0) / a.length;

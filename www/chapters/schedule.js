@@ -2,14 +2,17 @@
 
 import { followLinks, takeState, writeState } from '../page/address.js';
 import { parseSeed, parseWhole, parseWord, sigma as amount } from '../page/format.js';
-import { listen, showKeys } from '../page/keys.js';
+import { listen, playerKeys } from '../page/keys.js';
 import { latest } from '../page/latest.js';
 import { showLoading } from '../page/loading.js';
+import { meanSquare, noised } from '../page/noised.js';
 import { say } from '../page/notices.js';
 import { draw, noisyImage, toImage } from '../page/pixels.js';
 import { PlayerGroup } from '../page/player-group.js';
+import { fromStart } from '../page/runs.js';
 import { ScheduleChart, T_MAX } from '../page/schedule-chart.js';
 import { SeedField } from '../page/seed.js';
+import { whenSeen } from '../page/seen.js';
 import { parseSource, Specimen } from '../page/specimen.js';
 import { Transport } from '../page/transport.js';
 
@@ -35,8 +38,6 @@ const PARSE = {
   seed: parseSeed,
   picture: parseSource,
 };
-
-const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
 export function mount(section) {
   const $ = (name) => section.querySelector(`#schedule-${name}`);
@@ -104,8 +105,10 @@ export function mount(section) {
     showNumbers();
     if (specimen.busy) return;
     const clean = specimen.picture;
-    for (const [i, canvas] of strip.entries()) draw(canvas, noisyImage(noised(clean, tables[name].sigma[STRIP[i] - 1])));
-    draw($('noisy'), noisyImage(noised(clean, tables[name].sigma[t - 1])));
+    // Shown as √ᾱ x0 + √(1 - ᾱ) noise.
+    const image = (t) => noisyImage(noised(clean, noise, tables[name].sigma[t - 1]));
+    for (const [i, canvas] of strip.entries()) draw(canvas, image(STRIP[i]));
+    draw($('noisy'), image(t));
     ask().catch(report);
   }
 
@@ -122,14 +125,9 @@ export function mount(section) {
     $('noisy').setAttribute('aria-label', `The digit at t = ${t}, with noise of sigma ${amount(sigma)}`);
   }
 
-  /** The digit under noise, in the frame in which the networks get it: `noisyImage` shows it as √ᾱ x0 + √(1 - ᾱ) noise. */
-  function noised(clean, sigma) {
-    return { x: clean.map((value, i) => value + sigma * noise[i]), width: SIZE, height: SIZE, sigma };
-  }
-
   const ask = latest(async () => {
     const clean = specimen.picture;
-    const { x, sigma } = noised(clean, Math.min(SIGMA_MAX, tables[settings.name].sigma[settings.t - 1]));
+    const { x, sigma } = noised(clean, noise, Math.min(SIGMA_MAX, tables[settings.name].sigma[settings.t - 1]));
     const t = settings.t;
     const errors = {};
     const show = (which, denoised) => {
@@ -154,7 +152,7 @@ export function mount(section) {
     seen = true;
     const { digit, seed } = settings;
     const runs = WHICH.map((which) => ({ model: MODELS[which], digit: digit === 'any' ? null : Number(digit), seed }));
-    group.open(runs, calm.matches ? { goal: Infinity } : { play: true });
+    group.open(runs, fromStart());
   }
 
   function showFrame(which, { run }) {
@@ -164,11 +162,11 @@ export function mount(section) {
   }
 
   function showState() {
-    const { run, playing, seeking } = group;
-    $('runs').dataset.state = playing ? 'playing' : seeking ? 'seeking' : run?.done ? 'done' : 'paused';
+    const { run, state } = group;
+    $('runs').dataset.state = state;
     if (!run) return;
-    if (playing) $('status').textContent = 'Three digits are forming out of the same noise';
-    else if (!seeking) $('status').textContent = run.done ? `Finished: ${run.frame.steps} steps each` : `At step ${run.index} of ${run.frame.steps}`;
+    if (state === 'playing') $('status').textContent = 'Three digits are forming out of the same noise';
+    else if (state !== 'seeking') $('status').textContent = run.done ? `Finished: ${run.frame.steps} steps each` : `At step ${run.index} of ${run.frame.steps}`;
   }
 
   // --- the engine ---
@@ -193,7 +191,8 @@ export function mount(section) {
       showCurves();
       await showLoading($('answers'), unnoise, Promise.all(load));
       refresh();
-      visible.observe($('runs'));
+      // They are made when they are first looked at.
+      whenSeen($('runs'), () => seen || generate());
     } catch (error) {
       report(error);
     }
@@ -203,13 +202,6 @@ export function mount(section) {
     chart.show(tables[settings.name], tables[NAMES.find((name) => name !== settings.name)]);
     showNumbers();
   }
-
-  /** The three digits are made when they are first looked at. */
-  const visible = new IntersectionObserver((entries) => {
-    if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
-    visible.disconnect();
-    if (!seen) generate();
-  });
 
   // --- controls ---
 
@@ -230,15 +222,7 @@ export function mount(section) {
     if (group) generate();
   });
 
-  listen(section, {
-    ' ': () => group?.run && group.toggle(),
-    ArrowLeft: () => group?.run && group.back(),
-    ArrowRight: () => group?.run && group.forward(),
-    Home: () => group?.run && group.seek(0),
-    End: () => group?.run && group.seek(Infinity),
-    r: seed.reroll,
-    '?': showKeys,
-  });
+  listen(section, { ...playerKeys(() => group), r: seed.reroll });
 
   return {
     begin(engine) {
@@ -260,4 +244,3 @@ const TITLES = { told: 'The U-Net that is told sigma', blind: 'The U-Net that is
 
 /** A share of the whole, which is never a round 0 or 1. */
 const fraction = (value) => (value < 0.001 ? value.toExponential(1).replace('e-', ' · 10⁻').replace(/\d+$/, (n) => [...n].map((d) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[d]).join('')) : value > 0.9995 ? value.toFixed(5) : value.toFixed(3));
-const meanSquare = (a, b) => a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0) / a.length;

@@ -10,7 +10,7 @@ import { say, statusLine } from '../page/notices.js';
 import { pack, snap, unpack } from '../page/packed.js';
 import { PixelPicker } from '../page/picker.js';
 import { draw, limitOf, noisyImage, signedImage, SignedLegend } from '../page/pixels.js';
-import { Player } from '../page/player.js';
+import { fromStart, openPlayer } from '../page/runs.js';
 import { Sketch } from '../page/sketch.js';
 import { Transport } from '../page/transport.js';
 
@@ -31,8 +31,6 @@ export const PARSE = {
 const ASKED_SIGMA = 0.4;
 /** The noise of the climb from a drawing. */
 const SEED = 8;
-
-const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
 /** `settings`: the chapter's. `writeAddress`: called when one of them has changed. */
 export function mountAsk(section, settings, { writeAddress }) {
@@ -150,8 +148,7 @@ export function mountAsk(section, settings, { writeAddress }) {
     if (!engine) return;
     $('improved').hidden = false;
     const { towards: digit, freedom: sigma } = settings;
-    const goal = calm.matches ? { goal: Infinity } : { play: true };
-    player.open({ model: 'scorer', digit, x: picture, sigma, seed: SEED, steps: steps() }, goal);
+    player.open({ model: 'scorer', digit, x: picture, sigma, seed: SEED, steps: steps() }, fromStart());
   }
 
   /** Less noise takes fewer steps to take away. */
@@ -166,9 +163,9 @@ export function mountAsk(section, settings, { writeAddress }) {
   }
 
   async function showState() {
-    const { run, playing, seeking } = player;
-    $('improved').dataset.state = playing ? 'playing' : seeking ? 'seeking' : run?.done ? 'done' : 'paused';
-    if (!run || playing || seeking) return status('The gradient is at work');
+    const { run, state } = player;
+    $('improved').dataset.state = state;
+    if (!run || state === 'playing' || state === 'seeking') return status('The gradient is at work');
     if (!run.done) return status(`Paused at step ${run.index} of ${run.frame.steps}`);
     const { x, digit } = run.settings;
     try {
@@ -211,15 +208,7 @@ export function mountAsk(section, settings, { writeAddress }) {
 
     begin(unnoise) {
       engine = unnoise;
-      player = new Player(unnoise);
-      transport.follow(player);
-      player.addEventListener('run', () => {
-        const { steps, width, height } = player.run.frame;
-        film.reset(steps, width, height);
-      });
-      player.addEventListener('frame', showFrame);
-      player.addEventListener('state', showState);
-      player.addEventListener('error', ({ detail }) => say(detail.message, improve));
+      player = openPlayer(unnoise, { transport, film, onFrame: showFrame, onState: showState, onError: (error) => say(error.message, improve) });
       askAgain();
     },
   };

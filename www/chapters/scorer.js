@@ -1,16 +1,17 @@
 // Chapter 1: the gradient of f turns noise into a digit (here), and answers the visitor's own pictures (scorer-ask.js).
 
-import { followLinks, link, takeState, writeState } from '../page/address.js';
+import { copyLink, followLinks, takeState, writeState } from '../page/address.js';
 import { Bars, probabilityOf } from '../page/bars.js';
-import { digitButtons, name } from '../page/digits.js';
+import { digitButtons, digitKeys, name } from '../page/digits.js';
 import { Film } from '../page/film.js';
 import { count, ms, parseDigit, parseSeed, parseWhole, parseWord, sigma } from '../page/format.js';
-import { listen, showKeys } from '../page/keys.js';
+import { listen, playerKeys } from '../page/keys.js';
 import { showLoading } from '../page/loading.js';
 import { hush, say, statusLine } from '../page/notices.js';
 import { draw, limitOf, noisyImage, signedImage, SignedLegend, toImage } from '../page/pixels.js';
-import { Player } from '../page/player.js';
+import { calm, openPlayer, Runs } from '../page/runs.js';
 import { SeedField } from '../page/seed.js';
+import { whenSeen } from '../page/seen.js';
 import { Transport } from '../page/transport.js';
 import { mountAsk, OPENING as ASK_OPENING, PARSE as ASK_PARSE } from './scorer-ask.js';
 
@@ -18,8 +19,6 @@ const CHAPTER = 'scorer';
 /** What a visitor sees who has set nothing; the model knows how many steps suit it. */
 const OPENING = { digit: 3, seed: 4, steps: null, told: 'annealed', slope: 'gradient', speed: '8', ...ASK_OPENING };
 const MODEL = { annealed: 'scorer', plain: 'scorer-plain' };
-/** How long a slider rests before its run is started. */
-const REST_MS = 120;
 /** f has σ in its denominator: of a picture without noise it is asked as of one with this little. */
 const LEAST_SIGMA = 0.05;
 
@@ -35,8 +34,6 @@ const SLOPES = { gradient: 'What would make f rise', lead: 'Where the gradient l
 const height = (p) => 6 + 88 * (1 - p);
 const RULES = [[height(1), '100 %', height(0.84)], [height(0.5), '50 %'], [height(0), '0']];
 
-const calm = matchMedia('(prefers-reduced-motion: reduce)');
-
 export function mount(section) {
   const $ = (id) => section.querySelector(`#scorer-${id}`);
   const region = $('climb');
@@ -44,7 +41,6 @@ export function mount(section) {
   const settings = { ...OPENING };
   let engine = null;
   let player = null;
-  let rest;
 
   const digits = digitButtons($('digit'), (digit) => change({ digit }));
   const seed = new SeedField($('seed-field'), { id: CHAPTER, onSeed: (seed) => change({ seed }) });
@@ -61,6 +57,7 @@ export function mount(section) {
       writeAddress();
     },
   });
+  const runs = new Runs(() => player, runSettings, { anew: (run) => run.index === 0 });
   const ask = mountAsk(section, settings, { writeAddress });
 
   /** What f says of a frame, once it has been asked: `{ probabilities, p, gradient, lead }`. */
@@ -68,7 +65,7 @@ export function mount(section) {
 
   // --- the address ---
 
-  /** Takes the settings from the address; returns the step that it names, or null. */
+  /** Takes the settings from the address, and shows them; returns the step that it names, or null. */
   function takeAddress() {
     const { step, ...values } = takeState(CHAPTER, { ...OPENING, step: null }, {
       digit: parseDigit,
@@ -81,6 +78,7 @@ export function mount(section) {
       ...ASK_PARSE,
     });
     Object.assign(settings, values);
+    showSettings();
     ask.take();
     return step;
   }
@@ -114,28 +112,13 @@ export function mount(section) {
 
   // --- runs ---
 
-  const runSettings = () => ({ model: MODEL[settings.told], digit: settings.digit, seed: settings.seed, steps: steps() });
-
-  /** A new climb: played from its beginning, or, where motion is not wanted, shown whole. */
-  function begin() {
-    clearTimeout(rest);
-    showSettings();
-    player?.open(runSettings(), calm.matches ? { goal: steps() } : { play: true });
+  function runSettings() {
+    return { model: MODEL[settings.told], digit: settings.digit, seed: settings.seed, steps: steps() };
   }
 
-  /** The same place under other settings, so that a class can compare. */
-  function keepPlace() {
-    showSettings();
-    clearTimeout(rest);
-    rest = setTimeout(() => {
-      const run = player?.run;
-      if (!run || player.playing || run.index === 0) return begin();
-      player.open(runSettings(), { goal: Math.round((run.index / run.frame.steps) * steps()) });
-    }, REST_MS);
-  }
-
-  function change(values, then = begin) {
+  function change(values, then = runs.begin) {
     Object.assign(settings, values);
+    showSettings();
     then();
     writeAddress();
   }
@@ -203,12 +186,12 @@ export function mount(section) {
   }
 
   function showState() {
-    const { run, playing, seeking } = player;
-    section.dataset.state = playing ? 'playing' : seeking ? 'seeking' : run?.done ? 'done' : 'paused';
+    const { run, state } = player;
+    section.dataset.state = state;
     if (!run) return;
-    if (playing) status(`Climbing towards ${name(run.settings.digit)}`);
-    else if (seeking) status('On the way to the step that was asked for');
-    else if (run.done) status(`Finished: ${count(run.frame.steps, 'step')}, ${count(run.frame.nfe, 'gradient')}`);
+    if (state === 'playing') status(`Climbing towards ${name(run.settings.digit)}`);
+    else if (state === 'seeking') status('On the way to the step that was asked for');
+    else if (state === 'done') status(`Finished: ${count(run.frame.steps, 'step')}, ${count(run.frame.nfe, 'gradient')}`);
     else status(`Paused at step ${run.index} of ${run.frame.steps}`);
   }
 
@@ -227,84 +210,55 @@ export function mount(section) {
       return fail(error);
     }
     const step = takeAddress();
-    player = new Player(unnoise);
-    transport.follow(player);
-    player.addEventListener('run', () => {
-      const { steps, width, height } = player.run.frame;
-      film.reset(steps, width, height);
-      delete $('stage').dataset.answered;
+    player = openPlayer(unnoise, {
+      transport,
+      film,
+      onRun: () => delete $('stage').dataset.answered,
+      onFrame() {
+        showFrame();
+        showState();
+      },
+      onState() {
+        showState();
+        if (player.run && !player.playing) writeAddress();
+      },
+      onError: fail,
     });
-    player.addEventListener('frame', () => {
-      showFrame();
-      showState();
-    });
-    player.addEventListener('state', () => {
-      showState();
-      if (player.run && !player.playing) writeAddress();
-    });
-    player.addEventListener('error', ({ detail }) => fail(detail));
-    showSettings();
     ask.begin(unnoise);
     await player.open(runSettings(), { goal: step ?? (calm.matches ? steps() : 0) });
     // It begins by itself, when there is somebody to see it.
-    if (step === null && !calm.matches) whenSeen($('stage'), () => player.run?.index === 0 && !player.seeking && player.play());
+    if (step === null && !calm.matches) whenSeen($('stage'), () => player.run?.index === 0 && !player.seeking && player.play(), 0.3);
   }
 
   // --- controls ---
 
   for (const radio of $('settings').querySelectorAll('[name="scorer-told"]')) {
-    radio.addEventListener('change', () => change({ told: radio.value }, keepPlace));
+    radio.addEventListener('change', () => change({ told: radio.value }, runs.keepPlace));
   }
   for (const button of slopes) {
-    button.addEventListener('click', () => change({ slope: button.dataset.slope }, () => {
-      showSettings();
-      if (player?.run) showReading(player.run, player.run.frame);
-    }));
+    button.addEventListener('click', () => change({ slope: button.dataset.slope }, () => player?.run && showReading(player.run, player.run.frame)));
   }
-  $('steps').addEventListener('input', ({ target }) => change({ steps: target.valueAsNumber }, keepPlace));
+  $('steps').addEventListener('input', ({ target }) => change({ steps: target.valueAsNumber }, runs.keepPlace));
   for (const id of ['settings', 'ask-settings']) $(id).addEventListener('submit', (event) => event.preventDefault());
   $('copy').addEventListener('click', () => {
     player?.pause();
-    copyLink($('copy'));
+    copy($('copy'));
   });
-  $('ask-copy').addEventListener('click', () => copyLink($('ask-copy')));
+  $('ask-copy').addEventListener('click', () => copy($('ask-copy')));
 
-  async function copyLink(button) {
+  function copy(button) {
     writeAddress();
-    const text = link(CHAPTER);
-    try {
-      await navigator.clipboard.writeText(text);
-      button.dataset.label ??= button.textContent;
-      button.textContent = 'Copied';
-      setTimeout(() => (button.textContent = button.dataset.label), 2000);
-    } catch {
-      say(`This browser did not let the page copy. This is the link: ${text}`);
-    }
+    copyLink(button, CHAPTER);
   }
 
-  const digitKeys = Object.fromEntries(Array.from({ length: 10 }, (_, digit) => [digit, () => change({ digit })]));
-  listen(region, {
-    ...digitKeys,
-    ' ': () => player?.toggle(),
-    ArrowLeft: () => player?.back(),
-    ArrowRight: () => player?.forward(),
-    Home: () => player?.seek(0),
-    End: () => player?.seek(steps()),
-    a: () => change({ digit: null }),
-    r: seed.reroll,
-    '?': showKeys,
-  });
+  listen(region, { ...playerKeys(() => player), ...digitKeys((digit) => change({ digit })), r: seed.reroll });
 
   followLinks(CHAPTER, () => {
     hush();
-    const step = takeAddress();
-    showSettings();
-    if (step === null) begin();
-    else player?.open(runSettings(), { goal: step });
+    runs.beginAt(takeAddress());
   });
 
   takeAddress();
-  showSettings();
   bars.show(null, settings.digit);
   film.reset(steps(), 28, 28); // the page keeps its shape when the first climb begins
   return { begin: start };
@@ -312,13 +266,3 @@ export function mount(section) {
 
 /** The picture that a reading's gradient leads to, as far as there is one. */
 const leadImage = (reading) => reading && toImage(reading.lead, 28, 28);
-
-/** Calls `then` once, when at least a third of an element is in sight. */
-function whenSeen(element, then) {
-  const observer = new IntersectionObserver(([{ isIntersecting }]) => {
-    if (!isIntersecting) return;
-    observer.disconnect();
-    then();
-  }, { threshold: 0.3 });
-  observer.observe(element);
-}

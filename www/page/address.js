@@ -82,11 +82,28 @@ addEventListener('hashchange', () => {
 });
 
 /** A link to the state at hand; with `at`, one that opens at that part of the page. */
-export function link(at) {
+function link(at) {
   write();
   const here = new URL(location.href);
   if (at) here.hash = new URLSearchParams([...state, [PLACE, at]]);
   return here.href;
+}
+
+const COPIED_MS = 2000;
+
+/** Copies such a link, which the button says then; whether the browser let the page. */
+export async function copyLink(button, at) {
+  const text = link(at);
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    say(`This browser did not let the page copy. This is the link: ${text}`);
+    return false;
+  }
+  button.dataset.label ??= button.textContent;
+  button.textContent = 'Copied';
+  setTimeout(() => (button.textContent = button.dataset.label), COPIED_MS);
+  return true;
 }
 
 /** The part of the page that the address leads to, or null. It is spoken of once, and stands in the address no longer. */

@@ -6,10 +6,13 @@ import { make } from './make.js';
 export const name = (digit) => (digit === null ? 'a digit' : digit === 8 ? 'an 8' : `a ${digit}`);
 export const question = (digit) => `${digit === null ? 'Any digit' : digit === 8 ? 'An 8' : `A ${digit}`}?`;
 
-/** The eleven buttons that choose a digit, null being any. */
+const DIGITS = [...Array(10).keys(), null];
+
+/** The eleven buttons that choose a digit, null being any. `root` may hold them already. */
 export function digitButtons(root, onPick) {
-  const buttons = [...Array(10).keys(), null].map((digit) => {
-    const button = make('button', { type: 'button', 'data-digit': digit ?? 'any', class: digit === null ? 'word' : '' }, digit ?? 'any');
+  const buttons = DIGITS.map((digit) => {
+    const there = root.querySelector(`[data-digit="${digit ?? 'any'}"]`);
+    const button = there ?? make('button', { type: 'button', 'data-digit': digit ?? 'any', class: digit === null ? 'word' : '' }, digit ?? 'any');
     button.addEventListener('click', () => onPick(digit));
     return button;
   });
@@ -20,3 +23,6 @@ export function digitButtons(root, onPick) {
     },
   };
 }
+
+/** The keys that choose a digit. */
+export const digitKeys = (onPick) => Object.fromEntries(DIGITS.map((digit) => [digit ?? 'a', () => onPick(digit)]));

@@ -4,9 +4,18 @@ const dialog = document.getElementById('keys');
 const embedded = window.self !== window.top;
 const regions = new Map();
 
-/** `actions`: what each key does. They work while `region` has the focus, or nothing has it and `region` is what is being looked at. */
+/** What the keys do to a player; `player` returns it, or null before there is one. */
+export const playerKeys = (player) => ({
+  ' ': () => player()?.toggle(),
+  ArrowLeft: () => player()?.back(),
+  ArrowRight: () => player()?.forward(),
+  Home: () => player()?.seek(0),
+  End: () => player()?.seek(Infinity),
+});
+
+/** `actions`: what each key does, beside '?' which lists them. They work while `region` has the focus, or nothing has it and `region` is what is being looked at. */
 export function listen(region, actions) {
-  regions.set(region, actions);
+  regions.set(region, { '?': showKeys, ...actions });
 }
 
 /** The region that the keys are meant for. */
@@ -37,7 +46,7 @@ document.addEventListener('keydown', (event) => {
   action();
 });
 
-export function showKeys() {
+function showKeys() {
   if (!dialog.open) dialog.showModal();
 }
 

@@ -24,8 +24,8 @@ export class PlayerGroup {
     return this.#leader.playing;
   }
 
-  get seeking() {
-    return this.#leader.seeking;
+  get state() {
+    return this.#leader.state;
   }
 
   set interval(interval) {

@@ -35,6 +35,11 @@ export class Player extends EventTarget {
     return !this.#playing && this.#run !== null && this.#run.index < this.#goal;
   }
 
+  /** 'playing', 'seeking', 'done' or 'paused'. */
+  get state() {
+    return this.#playing ? 'playing' : this.seeking ? 'seeking' : this.#run?.done ? 'done' : 'paused';
+  }
+
   /** Starts a run in the place of the one at hand: plays it, or walks to step `goal` as fast as it can. */
   async open(settings, { play = false, goal = 0 } = {}) {
     this.#opening.abort();

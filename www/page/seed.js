@@ -2,8 +2,8 @@
 //
 // The generator's field stands in the HTML; the others are copies of it.
 
-import { say } from './notices.js';
 import { make } from './make.js';
+import { say } from './notices.js';
 
 /** New seeds are short enough to be read out in a lecture. */
 const SEEDS = 10000;

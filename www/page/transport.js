@@ -57,9 +57,9 @@ export class Transport {
   }
 
   #show() {
-    const { run, playing, seeking } = this.#player;
-    this.#root.dataset.state = playing ? 'playing' : seeking ? 'seeking' : run?.done ? 'done' : 'paused';
-    this.#part('play').setAttribute('aria-label', playing ? 'Pause' : run?.done ? 'Play again' : 'Play');
+    const { run, state } = this.#player;
+    this.#root.dataset.state = state;
+    this.#part('play').setAttribute('aria-label', state === 'playing' ? 'Pause' : run?.done ? 'Play again' : 'Play');
     if (!run) return;
     const { frame } = run;
     this.#part('back').disabled = run.index === 0;
