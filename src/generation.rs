@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    denoiser::{Cond, Denoiser, Guidance},
+    denoiser::{Cond, Denoiser, Guidance, Wanted},
     image, rng,
     sampler::{Evaluation, Interval, Next, Sampler, SamplerKind},
     schedule::Schedule,
@@ -51,12 +51,25 @@ impl Default for Settings {
 }
 
 /// A picture asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// 0 to 9, or none for any.
     pub digit: Option<u8>,
+    /// What to draw, for a model that knows words; none for anything.
+    #[serde(default)]
+    pub prompt: Option<String>,
     /// Decides the noise, and with it the picture.
     pub seed: u64,
+}
+
+impl Request {
+    fn wanted(&self) -> Wanted {
+        match (&self.prompt, self.digit) {
+            (Some(prompt), _) => Wanted::Prompt(prompt.clone()),
+            (None, Some(digit)) => Wanted::Digit(digit),
+            (None, None) => Wanted::Any,
+        }
+    }
 }
 
 /// Settings that make no run.
@@ -212,9 +225,7 @@ impl<D: Denoiser> Generation<D> {
             sampler: settings.sampler.build(settings.eta),
             settings: settings.clone(),
             sigmas,
-            cond: Cond {
-                digits: requests.iter().map(|r| r.digit).collect(),
-            },
+            cond: Cond(requests.iter().map(Request::wanted).collect()),
             seeds: requests.iter().map(|r| r.seed).collect(),
             x: Vec::new(),
             history: Vec::new(),
@@ -303,6 +314,26 @@ impl<D: Denoiser> Generation<D> {
         Ok(Some(self.frame()))
     }
 
+    /// The pictures that the last estimate stands for, one after another, each height × width × channels;
+    /// none before the first step, and none where x is no latent, but the picture itself.
+    ///
+    /// # Errors
+    /// [`GenerationError`].
+    pub async fn pictures(&self) -> Result<Option<Vec<f32>>, GenerationError> {
+        let denoiser = self.denoiser.get();
+        let [channels, height, width] = denoiser.picture_shape();
+        let Some(last) = self.history.last() else {
+            return Ok(None);
+        };
+        if denoiser.picture_shape() == denoiser.shape() {
+            return Ok(None);
+        }
+        let planes = self
+            .numbers(denoiser.decode(self.tensor(&last.denoised)))
+            .await?;
+        Ok(Some(image::interleave(&planes, channels, height * width)))
+    }
+
     /// Gaussian noise for all pictures, each from its own seed.
     fn noise(&self, stream: u64) -> Vec<f64> {
         let len = self.denoiser.get().shape().iter().product();
@@ -313,28 +344,34 @@ impl<D: Denoiser> Generation<D> {
     }
 
     async fn evaluate(&self, x: Vec<f64>, sigma: f64) -> Result<Evaluation, GenerationError> {
-        let [channels, height, width] = self.denoiser.get().shape();
-        let n = self.seeds.len();
-        let values: Vec<f32> = x.iter().map(|&v| v as f32).collect();
-        let input = TensorData::new(values, [n, channels, height, width]);
-        let input = Tensor::<4>::from_data(input, &self.device);
+        let sigmas = vec![sigma; self.seeds.len()];
+        let denoiser = self.denoiser.get();
         let denoised = self
-            .denoiser
-            .get()
-            .denoise(input, &vec![sigma; n], &self.cond)
+            .numbers(denoiser.denoise(self.tensor(&x), &sigmas, &self.cond))
+            .await?;
+        Ok(Evaluation { x, sigma, denoised })
+    }
+
+    /// Values of all pictures on the device.
+    fn tensor(&self, x: &[f64]) -> Tensor<4> {
+        let [channels, height, width] = self.denoiser.get().shape();
+        let values: Vec<f32> = x.iter().map(|&v| v as f32).collect();
+        let data = TensorData::new(values, [self.seeds.len(), channels, height, width]);
+        Tensor::from_data(data, &self.device)
+    }
+
+    /// A network's answer.
+    async fn numbers(&self, tensor: Tensor<4>) -> Result<Vec<f64>, GenerationError> {
+        let data = tensor
             .into_data_async()
             .await
             .map_err(|error| GenerationError::Device(error.to_string()))?;
-        let denoised: Vec<f64> = denoised
-            .convert::<f32>()
-            .iter::<f32>()
-            .map(f64::from)
-            .collect();
-        if denoised.iter().any(|v| !v.is_finite()) {
+        let values: Vec<f64> = data.convert::<f32>().iter::<f32>().map(f64::from).collect();
+        if values.iter().any(|v| !v.is_finite()) {
             return Err(GenerationError::NotFinite {
                 step: self.history.len() + 1,
             });
         }
-        Ok(Evaluation { x, sigma, denoised })
+        Ok(values)
     }
 }

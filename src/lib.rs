@@ -12,6 +12,8 @@
 //! | [`library`] | the networks that are loaded, and what can generate with them |
 //! | [`nn`] | blocks that models share |
 //! | [`model`] | one file a model: `Config` and `Module` |
+//! | [`scene`] | coloured pictures of digits: their attributes, painted and measured |
+//! | [`caption`] | sentences about them: the grammar and the tokenizer |
 //! | [`image`] | pixels ↔ tensors: the one normalisation |
 //! | [`weights`] | manifest, checks, quantisation, load from bytes |
 //! | `web` | the binding that the page calls (feature `web`) |
@@ -28,13 +30,15 @@
 //!
 //! # Glossary
 //!
-//! `x0` clean sample in \[-1, 1\] · `x` current noisy sample, x0 + σ·noise · `denoised` D(x; σ), the
+//! `z` latent, in the place of x where a model works on latents · `logit_scale` what CLIP's cosines are
+//! multiplied by · `sigma_data` standard deviation of what is denoised · `x0` clean sample in \[-1, 1\] · `x` current noisy sample, x0 + σ·noise · `denoised` D(x; σ), the
 //! estimate of x0 · `sigma` standard deviation of the noise in x · `sigmas` decreasing, steps + 1
 //! long, ends in 0 · `beta`, `alpha_bar` the variance-preserving schedule over `t` · `eta` 0 = ODE,
 //! 1 = ancestral · `c_skip`, `c_out`, `c_in`, `c_noise` preconditioning · `steps` intervals in the
 //! table · `nfe` network calls (guidance doubles it) · `guidance` g in uncond + g·(cond − uncond), so
 //! 1 = off · `cond`, `null_cond`, `p_uncond` · `ema_decay` · `seed`.
 
+pub mod caption;
 pub mod denoiser;
 pub mod generation;
 pub mod image;
@@ -43,6 +47,7 @@ pub mod model;
 pub mod nn;
 pub mod rng;
 pub mod sampler;
+pub mod scene;
 pub mod schedule;
 pub mod weights;
 

@@ -7,11 +7,19 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    denoiser::{Denoiser, Descent, Edm, Estimated, FixedSigma, Gradient},
+    caption::Tokenizer,
+    denoiser::{Denoiser, Descent, Edm, Estimated, FixedSigma, Gradient, Prompted},
     generation::Settings,
     image::DIGIT_SIZE,
-    model::{noise_level::NoiseLevelConfig, scorer::ScorerConfig, unet::UnetConfig},
+    model::{
+        clip::{Clip, ClipConfig},
+        noise_level::NoiseLevelConfig,
+        scorer::ScorerConfig,
+        unet::UnetConfig,
+        vae::{Vae, VaeConfig},
+    },
     sampler::SamplerKind,
+    scene,
     weights::Source,
 };
 
@@ -27,11 +35,25 @@ pub enum Network {
     NoiseLevel,
     /// Which digit a picture shows, if any.
     Scorer,
+    /// Coloured pictures to latents, and back.
+    Vae,
+    /// Pictures and sentences in one space.
+    Clip,
+    /// The U-Net that denoises latents as a sentence says.
+    Text,
 }
 
 impl Network {
     /// Every network.
-    pub const ALL: [Self; 4] = [Self::Unet, Self::UnetBlind, Self::NoiseLevel, Self::Scorer];
+    pub const ALL: [Self; 7] = [
+        Self::Unet,
+        Self::UnetBlind,
+        Self::NoiseLevel,
+        Self::Scorer,
+        Self::Vae,
+        Self::Clip,
+        Self::Text,
+    ];
 
     /// The name by which it is asked for.
     pub fn name(self) -> &'static str {
@@ -40,6 +62,9 @@ impl Network {
             Self::UnetBlind => "unet-blind",
             Self::NoiseLevel => "noise-level",
             Self::Scorer => "scorer",
+            Self::Vae => "vae",
+            Self::Clip => "clip",
+            Self::Text => "text",
         }
     }
 }
@@ -81,6 +106,8 @@ pub enum Generator {
     ScorerPlain,
     /// Down the slope of the predicted noise level.
     NoiseLevel,
+    /// Coloured pictures of what a sentence says.
+    Text,
 }
 
 /// The noise level that f is told without annealing: where its gradient draws best, measured.
@@ -91,13 +118,14 @@ const PLAIN_START: f64 = 1.0;
 
 impl Generator {
     /// Everything that generates, in the order of the lesson.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Digits,
         Self::DigitsBlind,
         Self::DigitsEstimated,
         Self::Scorer,
         Self::ScorerPlain,
         Self::NoiseLevel,
+        Self::Text,
     ];
 
     /// The name by which it is asked for.
@@ -109,6 +137,7 @@ impl Generator {
             Self::Scorer => "scorer",
             Self::ScorerPlain => "scorer-plain",
             Self::NoiseLevel => "noise-level",
+            Self::Text => "text",
         }
     }
 
@@ -120,17 +149,19 @@ impl Generator {
             Self::DigitsEstimated => &[Network::Unet, Network::NoiseLevel],
             Self::Scorer | Self::ScorerPlain => &[Network::Scorer],
             Self::NoiseLevel => &[Network::NoiseLevel],
+            Self::Text => &[Network::Vae, Network::Clip, Network::Text],
         }
     }
 
-    /// Whether it draws by the gradient of a function, not by a network's answer.
-    pub fn follows_a_gradient(self) -> bool {
-        matches!(self, Self::Scorer | Self::ScorerPlain | Self::NoiseLevel)
+    /// Whether what it draws are digits as in MNIST, not coloured pictures.
+    pub fn draws_digits(self) -> bool {
+        self != Self::Text
     }
 
-    /// Whether it can be asked for a digit; the others draw what the noise leads to.
+    /// Whether it draws such digits and can be asked for one; the noise level's gradient draws what the
+    /// noise leads to.
     pub fn takes_a_digit(self) -> bool {
-        self != Self::NoiseLevel
+        self.draws_digits() && self != Self::NoiseLevel
     }
 
     /// The σ that its network is always told, if it is told the same whatever the noise.
@@ -160,6 +191,10 @@ impl Generator {
                 guidance: 1.0,
                 ..settings
             },
+            Self::Text => Settings {
+                guidance: 2.0,
+                ..settings
+            },
         }
     }
 }
@@ -184,10 +219,18 @@ impl FromStr for Generator {
 #[error("there is no model {0:?}: choose one of {names}", names = Generator::ALL.map(Generator::name).join(", "))]
 pub struct UnknownGenerator(pub String);
 
-/// A network that is asked for before its weights are there.
+/// Networks that cannot do what is asked.
 #[derive(Error, Clone, PartialEq, Eq, Debug)]
-#[error("the weights of the network \"{0}\" are not loaded yet")]
-pub struct NotLoaded(pub Network);
+pub enum NotReady {
+    /// One is asked for before its weights are there.
+    #[error("the weights of the network \"{0}\" are not loaded yet")]
+    NotLoaded(Network),
+    /// The parts of text to picture are not of the same sizes.
+    #[error(
+        "the weights of text, vae and clip do not belong together: train text on the vae and the clip at hand, or load the three of one site"
+    )]
+    Apart,
+}
 
 /// A device and the networks on it.
 pub struct Library {
@@ -196,6 +239,11 @@ pub struct Library {
     unet_blind: Option<Rc<Edm>>,
     noise_level: Option<Rc<Descent>>,
     scorer: Option<Rc<Gradient>>,
+    vae: Option<(Rc<Vae>, VaeConfig)>,
+    /// And the width of a token's vector.
+    clip: Option<(Rc<Clip>, Rc<Tokenizer>, usize)>,
+    /// And the width of the tokens' vectors that it takes.
+    text: Option<(Rc<Edm>, Option<usize>)>,
 }
 
 impl Library {
@@ -207,6 +255,9 @@ impl Library {
             unet_blind: None,
             noise_level: None,
             scorer: None,
+            vae: None,
+            clip: None,
+            text: None,
         }
     }
 
@@ -236,6 +287,20 @@ impl Library {
                 let (scorer, config) = source.open::<ScorerConfig>(&device)?;
                 self.scorer = Some(check_shape(source, Gradient::new(scorer, config))?);
             }
+            Network::Vae => {
+                let (vae, config) = source.open::<VaeConfig>(&self.device)?;
+                self.vae = Some((check_scene(source, config.picture(), vae)?, config));
+            }
+            Network::Clip => {
+                let (clip, config) = source.open::<ClipConfig>(&self.device)?;
+                let clip = check_scene(source, config.picture(), clip)?;
+                self.clip = Some((clip, Rc::new(config.tokenizer()), config.text_width));
+            }
+            Network::Text => {
+                let (unet, config) = source.open::<UnetConfig>(&self.device)?;
+                let context = config.context;
+                self.text = Some((Rc::new(Edm::new(unet, config)), context));
+            }
         }
         Ok(())
     }
@@ -243,13 +308,13 @@ impl Library {
     /// What generates.
     ///
     /// # Errors
-    /// [`NotLoaded`].
-    pub fn denoiser(&self, generator: Generator) -> Result<Rc<dyn Denoiser>, NotLoaded> {
+    /// [`NotReady`].
+    pub fn denoiser(&self, generator: Generator) -> Result<Rc<dyn Denoiser>, NotReady> {
         Ok(match generator {
             Generator::Digits => self.unet()?,
             Generator::DigitsBlind => {
                 let blind = self.unet_blind.clone();
-                blind.ok_or(NotLoaded(Network::UnetBlind))?
+                blind.ok_or(NotReady::NotLoaded(Network::UnetBlind))?
             }
             Generator::DigitsEstimated => {
                 Rc::new(Estimated::new(self.unet()?, self.noise_level()?))
@@ -259,28 +324,71 @@ impl Library {
                 Rc::new(FixedSigma::new(self.scorer()?, PLAIN_SIGMA, PLAIN_START))
             }
             Generator::NoiseLevel => self.noise_level()?,
+            Generator::Text => Rc::new(self.prompted()?),
         })
     }
 
-    fn unet(&self) -> Result<Rc<Edm>, NotLoaded> {
-        self.unet.clone().ok_or(NotLoaded(Network::Unet))
+    fn unet(&self) -> Result<Rc<Edm>, NotReady> {
+        self.unet.clone().ok_or(NotReady::NotLoaded(Network::Unet))
     }
 
     /// f and its gradient.
     ///
     /// # Errors
-    /// [`NotLoaded`].
-    pub fn scorer(&self) -> Result<Rc<Gradient>, NotLoaded> {
-        self.scorer.clone().ok_or(NotLoaded(Network::Scorer))
+    /// [`NotReady`].
+    pub fn scorer(&self) -> Result<Rc<Gradient>, NotReady> {
+        self.scorer
+            .clone()
+            .ok_or(NotReady::NotLoaded(Network::Scorer))
+    }
+
+    /// The autoencoder.
+    ///
+    /// # Errors
+    /// [`NotReady`].
+    pub fn vae(&self) -> Result<(Rc<Vae>, VaeConfig), NotReady> {
+        self.vae.clone().ok_or(NotReady::NotLoaded(Network::Vae))
+    }
+
+    fn prompted(&self) -> Result<Prompted, NotReady> {
+        let (edm, context) = self
+            .text
+            .clone()
+            .ok_or(NotReady::NotLoaded(Network::Text))?;
+        let (clip, tokenizer, words) = self
+            .clip
+            .clone()
+            .ok_or(NotReady::NotLoaded(Network::Clip))?;
+        let (vae, config) = self.vae()?;
+        if edm.shape() != config.latent() || context != Some(words) {
+            return Err(NotReady::Apart);
+        }
+        Ok(Prompted::new(
+            edm,
+            (clip, tokenizer),
+            (vae, config.picture()),
+        ))
+    }
+
+    /// Pictures and sentences in one space, and what makes tokens of the sentences.
+    ///
+    /// # Errors
+    /// [`NotReady`].
+    pub fn clip(&self) -> Result<(Rc<Clip>, Rc<Tokenizer>), NotReady> {
+        let (clip, tokenizer, _) = self
+            .clip
+            .clone()
+            .ok_or(NotReady::NotLoaded(Network::Clip))?;
+        Ok((clip, tokenizer))
     }
 
     /// σ̂ and its gradient.
     ///
     /// # Errors
-    /// [`NotLoaded`].
-    pub fn noise_level(&self) -> Result<Rc<Descent>, NotLoaded> {
+    /// [`NotReady`].
+    pub fn noise_level(&self) -> Result<Rc<Descent>, NotReady> {
         let predictor = self.noise_level.clone();
-        predictor.ok_or(NotLoaded(Network::NoiseLevel))
+        predictor.ok_or(NotReady::NotLoaded(Network::NoiseLevel))
     }
 }
 
@@ -291,5 +399,16 @@ fn check_shape<S: Source, D: Denoiser>(source: &S, denoiser: D) -> Result<Rc<D>,
     }
     Err(source.misfit(&format!(
         "its pictures are not {DIGIT_SIZE}x{DIGIT_SIZE} pixels of one channel"
+    )))
+}
+
+/// These networks see coloured pictures.
+fn check_scene<S: Source, M>(source: &S, picture: [usize; 3], model: M) -> Result<Rc<M>, S::Error> {
+    if picture == [scene::CHANNELS, scene::SIZE, scene::SIZE] {
+        return Ok(Rc::new(model));
+    }
+    let size = scene::SIZE;
+    Err(source.misfit(&format!(
+        "its pictures are not {size}x{size} pixels of three channels"
     )))
 }

@@ -5,7 +5,6 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
-    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,29 +12,42 @@ use std::{
     time::Duration,
 };
 
+use burn::tensor::Device;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 use unnoise::{
-    denoiser::Denoiser,
-    generation::{Request, Settings},
-    library::{Generator, Network},
+    caption::{MAX_TOKENS, Tokens},
+    generation::{Request, Settings, SettingsError},
+    library::{Generator, Library, Network},
     model::{
-        Cost, ModelConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig, unet::UnetConfig,
+        Cost, ModelConfig, clip::ClipConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig,
+        unet::UnetConfig, vae::VaeConfig,
     },
     native::{
         atomic,
         data::{self, Mnist, Split},
         device::DeviceKind,
         evaluation::{
-            self, Report,
+            self,
             lenet::Classifier,
             noise::{self, LossTable, NoiseTable},
-            suite::{self, Figures},
+            suite::{self, Figures, Subject},
+            text::Sentences,
         },
-        export, picture, sample, serve,
+        export, picture,
+        reconstruct::Reconstruction,
+        sample, serve,
+        similarity::{self, Similarity},
         train::{
-            self, Recipe, Run, Task, TrainError, digits::Digits, noise_level::NoiseLevelTask,
-            scorer::ScorerTask, unet::UnetTask,
+            self, Recipe, Run, Task, TrainError,
+            clip::ClipTask,
+            digits::Digits,
+            noise_level::NoiseLevelTask,
+            pictures::{Drawn, Pictures},
+            scorer::ScorerTask,
+            text::TextTask,
+            unet::UnetTask,
+            vae::VaeTask,
         },
     },
     sampler::SamplerKind,
@@ -73,8 +85,34 @@ enum Command {
         #[command(flatten)]
         weights: WeightsFolder,
     },
-    /// Generate digits
+    /// Generate digits, or pictures from sentences
     Sample(Sample),
+    /// Put pictures through the autoencoder
+    Reconstruct {
+        /// A PNG picture, or a file of pictures in MNIST's format
+        #[arg(value_name = "PNG|IDX")]
+        from: PathBuf,
+        /// Where the reconstruction goes, in the same format
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        #[command(flatten)]
+        weights: WeightsFolder,
+        #[command(flatten)]
+        device: DeviceChoice,
+    },
+    /// Compare pictures with texts: a matrix of cosines as CSV
+    Clip {
+        /// A folder of PNG pictures
+        #[arg(long, value_name = "DIR")]
+        images: PathBuf,
+        /// A text on each line
+        #[arg(long, value_name = "FILE")]
+        texts: PathBuf,
+        #[command(flatten)]
+        weights: WeightsFolder,
+        #[command(flatten)]
+        device: DeviceChoice,
+    },
     /// Measure the exported weights: the quality table
     Eval(Eval),
     /// Serve the built site on this machine
@@ -118,12 +156,15 @@ struct DeviceChoice {
 
 #[derive(Args)]
 struct Train {
-    /// What to train: unet, unet-blind, noise-level or scorer
+    /// What to train: unet, unet-blind, noise-level, scorer, vae, clip or text
     network: Network,
     #[command(flatten)]
     data: DataFolder,
     #[command(flatten)]
     runs: RunsFolder,
+    /// Of `text`: it learns from the latents and the words' vectors of the exported vae and clip
+    #[command(flatten)]
+    weights: WeightsFolder,
     #[command(flatten)]
     device: DeviceChoice,
     /// Continue from the last checkpoint
@@ -132,9 +173,9 @@ struct Train {
     /// Passes over the training digits [default: what the shipped weights had]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     epochs: Option<u64>,
-    /// Digits a step
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=60_000))]
-    batch: u64,
+    /// Samples a step [default: what the shipped weights had]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    batch: Option<u64>,
     /// Learning rate after warm-up [default: what the shipped weights had]
     #[arg(long)]
     learning_rate: Option<f64>,
@@ -182,12 +223,19 @@ impl Generate {
 
 #[derive(Args)]
 struct Sample {
-    /// What generates: digits, digits-blind, digits-estimated, scorer, scorer-plain or noise-level
-    #[arg(long, default_value_t)]
-    model: Generator,
+    /// What generates: digits, digits-blind, digits-estimated, scorer, scorer-plain, noise-level or text
+    /// [default: digits, or text where there is a prompt]
+    #[arg(long)]
+    model: Option<Generator>,
     /// The digit, 0 to 9 [default: any]
-    #[arg(long, conflicts_with = "balanced", value_parser = clap::value_parser!(u8).range(0..=9))]
+    #[arg(long, conflicts_with_all = ["balanced", "prompt", "prompts"], value_parser = clap::value_parser!(u8).range(0..=9))]
     digit: Option<u8>,
+    /// What the picture is to show, in words, by the model text
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["balanced", "prompts"])]
+    prompt: Option<String>,
+    /// A picture for each line of this file; --out is then a folder of 000000.png and so on
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["balanced", "count"])]
+    prompts: Option<PathBuf>,
     /// Pictures
     #[arg(long, default_value_t = 1, conflicts_with = "balanced", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: u32,
@@ -207,11 +255,11 @@ struct Sample {
 
 #[derive(Args)]
 struct Eval {
-    /// What to measure: digits, digits-blind, digits-estimated, scorer, scorer-plain, noise-level
-    /// [default: all whose weights are there]
+    /// What to measure: digits, digits-blind, digits-estimated, scorer, scorer-plain, noise-level, text, vae,
+    /// clip [default: all whose weights are there]
     #[arg(value_name = "MODEL", conflicts_with = "samples")]
-    models: Vec<Generator>,
-    /// 1,000 pictures instead of 10,000; of models that follow a gradient, 200 instead of 1,000
+    subjects: Vec<Subject>,
+    /// 1,000 pictures instead of 10,000; of text and of models that follow a gradient, 200 instead of 1,000
     #[arg(long)]
     quick: bool,
     /// Judge the samples of this folder (made by `sample --balanced`) instead of making new ones
@@ -275,6 +323,18 @@ fn run(command: Command, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
             weights,
         } => export(&networks, &runs.folder, &weights.folder),
         Command::Sample(options) => generate(&options, interrupted),
+        Command::Reconstruct {
+            from,
+            out,
+            weights,
+            device,
+        } => reconstruct(&from, &out, &weights.folder, device.kind),
+        Command::Clip {
+            images,
+            texts,
+            weights,
+            device,
+        } => compare(&images, &texts, &weights.folder, device.kind),
         Command::Eval(options) => evaluate(&options, interrupted),
         Command::Serve { port, site } => Ok(serve::serve(&site, port)?),
     }
@@ -320,7 +380,7 @@ fn train(options: &Train, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> 
     let usual = Recipe::of(network);
     let recipe = Recipe {
         epochs: options.epochs.unwrap_or(usual.epochs),
-        batch: options.batch as usize,
+        batch: options.batch.map_or(usual.batch, |batch| batch as usize),
         learning_rate: options.learning_rate.unwrap_or(usual.learning_rate),
         seed: options.seed,
         ..usual
@@ -338,7 +398,8 @@ fn train(options: &Train, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> 
         checkpoint_every: Duration::from_secs(options.checkpoint_every),
     };
     catch_interrupts(interrupted)?;
-    let digits = Digits::load(&options.data.folder, recipe.seed)?;
+    let digits = || Digits::load(&options.data.folder, recipe.seed);
+    let pictures = || Pictures::load(&options.data.folder, recipe.seed);
     let job = Job {
         recipe: &recipe,
         run: &run,
@@ -348,19 +409,34 @@ fn train(options: &Train, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> 
     match network {
         Network::Unet => {
             let config = UnetConfig::new();
-            job.go(config.cost(), &UnetTask::new(network, config, digits))?;
+            job.go(config.cost(), &UnetTask::new(network, config, digits()?))?;
         }
         Network::UnetBlind => {
             let config = UnetConfig::new().with_noise_features(0);
-            job.go(config.cost(), &UnetTask::new(network, config, digits))?;
+            job.go(config.cost(), &UnetTask::new(network, config, digits()?))?;
         }
         Network::NoiseLevel => {
             let config = NoiseLevelConfig::new();
-            job.go(config.cost(), &NoiseLevelTask::new(config, digits))?;
+            job.go(config.cost(), &NoiseLevelTask::new(config, digits()?))?;
         }
         Network::Scorer => {
             let config = ScorerConfig::new();
-            job.go(config.cost(), &ScorerTask::new(config, digits))?;
+            job.go(config.cost(), &ScorerTask::new(config, digits()?))?;
+        }
+        Network::Vae => {
+            let config = VaeConfig::new();
+            job.go(config.cost(), &VaeTask::new(config, pictures()?))?;
+        }
+        Network::Clip => {
+            let config = ClipConfig::new();
+            job.go(config.cost(), &ClipTask::new(config, pictures()?))?;
+        }
+        Network::Text => {
+            let device = options.device.kind.open()?;
+            let parts = [Network::Vae, Network::Clip];
+            let library = sample::exported(&options.weights.folder, &parts, &device)?;
+            let task = TextTask::new(&library, pictures()?)?;
+            job.go(task.network().cost(), &task)?;
         }
     }
     say!(
@@ -420,43 +496,144 @@ fn export(networks: &[Network], runs: &Path, weights: &Path) -> Result<(), Failu
 }
 
 fn generate(options: &Sample, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
-    let settings = options.generate.settings(options.model.defaults());
+    let asked_in_words = options.prompt.is_some() || options.prompts.is_some();
+    let model = match options.model {
+        Some(model) if asked_in_words && model != Generator::Text => {
+            return Err(format!(
+                "the model {model} knows no words: leave out --model, or give text"
+            )
+            .into());
+        }
+        Some(model) => model,
+        None if asked_in_words => Generator::Text,
+        None => Generator::default(),
+    };
+    if options.balanced.is_some() && !model.draws_digits() {
+        return Err(format!("--balanced makes digits in MNIST's format, which the model {model} does not draw: use --prompts").into());
+    }
+    let settings = options.generate.settings(model.defaults());
     settings.check()?;
+    let seed = options.generate.seed;
+    let numbered = |i: u64| seed.wrapping_add(i);
+    let requests: Vec<Request> = if let Some(count) = options.balanced {
+        sample::balanced(count as usize, seed)
+    } else if let Some(file) = &options.prompts {
+        let lines = similarity::lines(file)?;
+        let request = |(i, line): (usize, &String)| Request {
+            digit: None,
+            prompt: Some(line.clone()),
+            seed: numbered(i as u64),
+        };
+        lines.iter().enumerate().map(request).collect()
+    } else {
+        let request = |i| Request {
+            digit: options.digit,
+            prompt: options.prompt.clone(),
+            seed: numbered(i),
+        };
+        (0..u64::from(options.count)).map(request).collect()
+    };
+    if requests.is_empty() {
+        return Err("there is no line in the file of prompts: write a prompt on each".into());
+    }
+
     let device = options.device.kind.open()?;
     let weights = &options.weights.folder;
-    let library = sample::exported(weights, options.model.networks(), &device)?;
-    let denoiser = library.denoiser(options.model)?;
-    let seed = options.generate.seed;
+    let library = sample::exported(weights, model.networks(), &device)?;
+    let denoiser = library.denoiser(model)?;
+    if model == Generator::Text {
+        let (_, tokenizer) = library.clip()?;
+        let mut prompts: Vec<&str> = requests
+            .iter()
+            .filter_map(|r| r.prompt.as_deref())
+            .collect();
+        prompts.dedup();
+        for prompt in prompts {
+            warn(&tokenizer.encode(prompt));
+        }
+    }
+    let [channels, height, width] = denoiser.picture_shape();
     // The folder must be writable before minutes are spent on pictures.
+    let many = options.balanced.is_some() || options.prompts.is_some();
     atomic::ready(match options.out.parent() {
-        _ if options.balanced.is_some() => &options.out,
+        _ if many => &options.out,
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     })?;
     catch_interrupts(interrupted)?;
-    if let Some(count) = options.balanced {
-        let requests = sample::balanced(count as usize, seed);
-        let pictures = sample::sample(denoiser, &settings, &requests, &device, interrupted)?;
+    let pictures = sample::sample(denoiser, &settings, &requests, &device, interrupted)?;
+    if options.balanced.is_some() {
         sample::as_mnist(&pictures, &requests).write(
             &options.out.join(SAMPLE_IMAGES),
             &options.out.join(SAMPLE_LABELS),
         )?;
-        return Ok(());
+    } else if options.prompts.is_some() {
+        for (i, picture) in pictures.into_iter().enumerate() {
+            let image = picture::grid(&[picture], width, height, channels, 1, 0)?;
+            picture::save_png(&options.out.join(format!("{i:06}.png")), &image)?;
+        }
+    } else {
+        let columns = (pictures.len() as f64).sqrt().ceil() as usize;
+        let image = picture::grid(&pictures, width, height, channels, columns, 2)?;
+        picture::save_png(&options.out, &image)?;
     }
-    let requests: Vec<Request> = (0..u64::from(options.count))
-        .map(|i| Request {
-            digit: options.digit,
-            seed: seed.wrapping_add(i),
-        })
-        .collect();
-    let pictures = sample::sample(denoiser, &settings, &requests, &device, interrupted)?;
-    let columns = (pictures.len() as f64).sqrt().ceil() as usize;
-    let size = unnoise::image::DIGIT_SIZE;
-    picture::save_png(
-        &options.out,
-        &picture::grid(&pictures, size, size, 1, columns, 2)?,
+    Ok(())
+}
+
+/// Says which words of a prompt mean nothing to the model: they must not be left out in silence.
+fn warn(tokens: &Tokens) {
+    let line = |text: String| {
+        let _ = writeln!(std::io::stderr(), "unnoise: {text}");
+    };
+    if !tokens.unknown.is_empty() {
+        line(format!(
+            "left out, as not known: {}",
+            tokens.unknown.join(", ")
+        ));
+    }
+    if tokens.cut > 0 {
+        line(format!(
+            "left out, as a prompt may have {} words: the last {} of one",
+            MAX_TOKENS - 1,
+            tokens.cut
+        ));
+    }
+}
+
+fn reconstruct(from: &Path, out: &Path, weights: &Path, device: DeviceKind) -> Result<(), Failure> {
+    let device = device.open()?;
+    let library = sample::exported(weights, &[Network::Vae], &device)?;
+    let (vae, config) = library.vae()?;
+    let reconstruction = Reconstruction {
+        vae: &vae,
+        config: &config,
+        device: &device,
+    };
+    let outcome = reconstruction.file(from, out)?;
+    let pictures = match outcome.count {
+        1 => "1 picture".into(),
+        count => format!("{count} pictures"),
+    };
+    let resized = if outcome.resized {
+        format!(", brought to {0}x{0} pixels", config.size)
+    } else {
+        String::new()
+    };
+    say!(
+        "{pictures}{resized}: mean square error {:.5}, PSNR {:.2} dB",
+        outcome.mse,
+        outcome.psnr()
     )?;
     Ok(())
+}
+
+fn compare(images: &Path, texts: &Path, weights: &Path, device: DeviceKind) -> Result<(), Failure> {
+    let device = device.open()?;
+    let library = sample::exported(weights, &[Network::Clip], &device)?;
+    let (clip, tokenizer) = library.clip()?;
+    let similarity = Similarity::of(&clip, &tokenizer, images, texts, &device)?;
+    similarity.tokens.iter().for_each(warn);
+    Ok(similarity.write_csv(std::io::stdout().lock())?)
 }
 
 const SAMPLE_IMAGES: &str = "samples-images-idx3-ubyte";
@@ -483,84 +660,200 @@ fn evaluate(options: &Eval, interrupted: &Arc<AtomicBool>) -> Result<(), Failure
         }
         other => Failure::from(other),
     })?;
-    let judge = |samples: &Mnist| evaluation::evaluate(samples, &train_set, &test_set, &classifier);
 
     if let Some(folder) = &options.samples {
         let samples = Mnist::read(&folder.join(SAMPLE_IMAGES), &folder.join(SAMPLE_LABELS))?;
-        let report = judge(&samples)?;
+        let report = evaluation::evaluate(&samples, &train_set, &test_set, &classifier)?;
         say!("{report}")?;
         return save_json(options.json.as_deref(), &json!({ "samples": report }));
     }
 
     let mut manifest = sample::manifest(weights)?;
     let there = |network: &Network| manifest.models.contains_key(network.name());
-    let exported: Vec<Network> = Network::ALL.into_iter().filter(there).collect();
-    let generators = if options.models.is_empty() {
-        let can = |generator: &Generator| generator.networks().iter().all(&there);
-        Generator::ALL.into_iter().filter(can).collect()
+    let subjects = if options.subjects.is_empty() {
+        let can = |subject: &Subject| subject.networks().iter().all(there);
+        Subject::all().filter(can).collect()
     } else {
-        options.models.clone()
+        options.subjects.clone()
     };
-    let library = sample::exported(weights, &exported, &device)?;
+    let evaluation = Evaluation {
+        options,
+        device: &device,
+        classifier: &classifier,
+        train_set: &train_set,
+        test_set: &test_set,
+        interrupted,
+    };
+    let needed = |network: &Network| subjects.iter().any(|s| s.networks().contains(network));
+    let networks: Vec<Network> = Network::ALL.into_iter().filter(needed).collect();
+    let library = sample::exported(weights, &networks, &device)?;
     let mut figures = Figures::default();
-
-    for &generator in &generators {
-        let settings = options.generate.settings(suite::settings(generator));
-        settings.check()?;
-        let requests = sample::balanced(
-            suite::count(generator, options.quick),
-            options.generate.seed,
-        );
-        let measure = |title: &str, denoiser: Rc<dyn Denoiser>| -> Result<Report, Failure> {
-            say!(
-                "\n{generator}, {title}: {} steps of {}, guidance {}, {} network calls a picture",
-                settings.steps,
-                settings.sampler,
-                settings.guidance,
-                settings.calls()
-            )?;
-            let pictures = sample::sample(denoiser, &settings, &requests, &device, interrupted)?;
-            let mut report = judge(&sample::as_mnist(&pictures, &requests))?;
-            if !generator.takes_a_digit() {
-                report = report.unasked();
-            }
-            say!("{report}")?;
-            Ok(report)
-        };
-        figures.set(generator, "settings", json!(settings));
-        figures.set(generator, "networkCalls", json!(settings.calls()));
+    for &subject in &subjects {
         if options.before {
-            let trained = sample::trained(&options.runs.folder, generator.networks(), &device)?;
-            let report = measure("before quantisation", trained.denoiser(generator)?)?;
-            figures.set(generator, "beforeQuantisation", json!(report));
+            let trained = sample::trained(&options.runs.folder, subject.networks(), &device)?;
+            let report = evaluation.measure(subject, "before quantisation", &trained)?;
+            figures.set(subject, "beforeQuantisation", report);
         }
-        let report = measure("as exported", library.denoiser(generator)?)?;
-        figures.set(generator, "afterQuantisation", json!(report));
+        let report = evaluation.measure(subject, "as exported", &library)?;
+        figures.set(subject, "afterQuantisation", report);
+        if let Subject::Generator(generator) = subject {
+            let settings = evaluation.settings(generator)?;
+            figures.set(subject, "settings", json!(settings));
+            figures.set(subject, "networkCalls", json!(settings.calls()));
+        }
     }
 
+    let generators = subjects.iter().filter_map(|subject| match subject {
+        Subject::Generator(generator) => Some(*generator),
+        Subject::Vae | Subject::Clip => None,
+    });
     let mut losses = Vec::new();
-    for &generator in generators.iter().filter(|g| g.takes_a_digit()) {
+    for generator in generators.clone().filter(|g| g.takes_a_digit()) {
         let by_sigma = noise::losses(&*library.denoiser(generator)?, &test_set, &device)?;
         let rows: Vec<_> = noise::SIGMAS.iter().zip(&by_sigma).collect();
-        figures.set(generator, "lossBySigma", json!(rows));
+        figures.set(Subject::Generator(generator), "lossBySigma", json!(rows));
         losses.push((generator.name(), by_sigma));
     }
     if !losses.is_empty() {
         say!("\nLoss by sigma on the test digits; 1 is as good as no network")?;
         say!("{}", LossTable(&losses))?;
     }
-    let predicts = |g: &Generator| g.networks().contains(&Network::NoiseLevel);
-    if generators.iter().any(predicts) {
+    let predicts = |g: Generator| g.networks().contains(&Network::NoiseLevel);
+    if generators.clone().any(predicts) {
         let errors = noise::noise_errors(&*library.noise_level()?, &test_set, &device)?;
         say!("\nThe predicted amount of noise on the test digits, relative errors")?;
         say!("{}", NoiseTable(&errors))?;
-        figures.set(Generator::NoiseLevel, "errorBySigma", json!(errors));
+        let subject = Subject::Generator(Generator::NoiseLevel);
+        figures.set(subject, "errorBySigma", json!(errors));
     }
     if options.record {
         figures.record(&mut manifest);
         export::write_manifest(weights, &manifest)?;
     }
     save_json(options.json.as_deref(), &figures.json())
+}
+
+/// What measuring needs, whatever is measured.
+struct Evaluation<'a> {
+    options: &'a Eval,
+    device: &'a Device,
+    classifier: &'a Classifier,
+    train_set: &'a Mnist,
+    test_set: &'a Mnist,
+    interrupted: &'a AtomicBool,
+}
+
+impl Evaluation<'_> {
+    fn settings(&self, generator: Generator) -> Result<Settings, SettingsError> {
+        let settings = self.options.generate.settings(suite::settings(generator));
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Measures with the networks of a library, prints the report and returns it as JSON.
+    fn measure(
+        &self,
+        subject: Subject,
+        title: &str,
+        library: &Library,
+    ) -> Result<serde_json::Value, Failure> {
+        let count = suite::count(subject, self.options.quick);
+        let pictures = || Drawn::of_test_digits(self.test_set, count);
+        match subject {
+            Subject::Generator(Generator::Text) => self.text(title, library, count),
+            Subject::Generator(generator) => self.digits(generator, title, library, count),
+            Subject::Vae => {
+                say!("\nvae, {title}")?;
+                let (vae, _) = library.vae()?;
+                let report =
+                    evaluation::vae::evaluate(&vae, &pictures(), self.classifier, self.device)?;
+                say!("{report}")?;
+                Ok(json!(report))
+            }
+            Subject::Clip => {
+                say!("\nclip, {title}")?;
+                let (clip, tokenizer) = library.clip()?;
+                let report =
+                    evaluation::clip::evaluate(&clip, &tokenizer, &pictures(), self.device)?;
+                say!("{report}")?;
+                Ok(json!(report))
+            }
+        }
+    }
+
+    fn digits(
+        &self,
+        generator: Generator,
+        title: &str,
+        library: &Library,
+        count: usize,
+    ) -> Result<serde_json::Value, Failure> {
+        let requests = sample::balanced(count, self.options.generate.seed);
+        let pictures = self.pictures(generator, title, library, &requests)?;
+        let samples = sample::as_mnist(&pictures, &requests);
+        let mut report =
+            evaluation::evaluate(&samples, self.train_set, self.test_set, self.classifier)?;
+        if !generator.takes_a_digit() {
+            report = report.unasked();
+        }
+        say!("{report}")?;
+        Ok(json!(report))
+    }
+
+    fn text(
+        &self,
+        title: &str,
+        library: &Library,
+        count: usize,
+    ) -> Result<serde_json::Value, Failure> {
+        let kinds = [
+            (
+                "unseen",
+                "sentences never used in training",
+                Sentences::unseen(count),
+            ),
+            (
+                "heldOut",
+                "digits in inks never seen together in training",
+                Sentences::held_out(count),
+            ),
+        ];
+        let mut reports = serde_json::Map::new();
+        for (name, what, sentences) in kinds {
+            let requests = sentences.requests(self.options.generate.seed);
+            let title = format!("{title}, {what}");
+            let pictures = self.pictures(Generator::Text, &title, library, &requests)?;
+            let report = evaluation::text::evaluate(&sentences, &pictures, self.classifier)?;
+            say!("{report}")?;
+            reports.insert(name.into(), json!(report));
+        }
+        Ok(reports.into())
+    }
+
+    fn pictures(
+        &self,
+        generator: Generator,
+        title: &str,
+        library: &Library,
+        requests: &[Request],
+    ) -> Result<Vec<Vec<f32>>, Failure> {
+        let settings = self.settings(generator)?;
+        say!(
+            "\n{generator}, {title}: {} steps of {}, guidance {}, {} network calls a picture",
+            settings.steps,
+            settings.sampler,
+            settings.guidance,
+            settings.calls()
+        )?;
+        let denoiser = library.denoiser(generator)?;
+        Ok(sample::sample(
+            denoiser,
+            &settings,
+            requests,
+            self.device,
+            self.interrupted,
+        )?)
+    }
 }
 
 fn save_json(path: Option<&Path>, figures: &serde_json::Value) -> Result<(), Failure> {

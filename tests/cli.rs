@@ -12,7 +12,7 @@ use std::{
 };
 
 use burn::tensor::Device;
-use common::{export, tiny, tiny_digits};
+use common::{export, export_text, tiny, tiny_digits};
 use tempfile::{TempDir, tempdir};
 use unnoise::native::{data::Mnist, idx, picture};
 
@@ -101,7 +101,16 @@ fn files(folder: &Path) -> Vec<String> {
 #[test]
 fn help_and_version() {
     let help = succeeds(Path::new("."), &["--help"]);
-    for command in ["data", "train", "export", "sample", "eval", "serve"] {
+    for command in [
+        "data",
+        "train",
+        "export",
+        "sample",
+        "reconstruct",
+        "clip",
+        "eval",
+        "serve",
+    ] {
         assert!(help.contains(&format!("  {command}")), "{help}");
         succeeds(Path::new("."), &[command, "--help"]);
     }
@@ -218,6 +227,163 @@ fn sample_balanced_writes_mnists_format() {
     let expected: Vec<u8> = (0..25).map(|i| i % 10).collect();
     assert_eq!(digits.labels, expected);
     assert!((1..25).all(|i| digits.image(i) != digits.image(0)));
+}
+
+/// A folder with small networks for text to picture in `weights`.
+fn with_words() -> TempDir {
+    let folder = tempdir().unwrap();
+    let weights = folder.path().join("weights");
+    fs::create_dir(&weights).unwrap();
+    export_text(&weights, &Device::flex());
+    folder
+}
+
+#[test]
+fn a_prompt_becomes_a_picture() {
+    let folder = with_words();
+    let sample = |prompt: &str, out: &str| {
+        let arguments = [
+            "sample", "--prompt", prompt, "--seed", "3", "--steps", "2", "--out", out,
+        ];
+        let ended = run(folder.path(), &arguments);
+        assert_eq!(ended.status, 0, "{}", ended.err);
+        (
+            picture::read_png(&folder.path().join(out)).unwrap(),
+            ended.err,
+        )
+    };
+    let (red, err) = sample("a bold red three on white paper", "red.png");
+    assert_eq!((red.width, red.height, red.channels), (68, 68, 3));
+    assert_eq!(err, "");
+    assert_eq!(
+        sample("A bold red THREE, on white paper!", "same.png").0,
+        red
+    );
+    assert_ne!(sample("a thin blue four on black paper", "blue.png").0, red);
+
+    // Words that mean nothing here are named, and nothing else happens to them.
+    let (odd, err) = sample("a bold red drei three on white paper \u{1f980}", "odd.png");
+    assert_eq!(odd, red);
+    assert_eq!(err, "unnoise: left out, as not known: drei, \u{1f980}\n");
+    let (_, err) = sample(&"red ".repeat(2_500), "long.png");
+    assert!(err.contains("23 words: the last 2477"), "{err}");
+    for prompt in ["", "   ", "<script>alert(1)</script>"] {
+        sample(prompt, "any.png");
+    }
+}
+
+#[test]
+fn prompts_become_a_folder_of_pictures() {
+    let folder = with_words();
+    fs::write(folder.path().join("prompts.txt"), "a red one\n\na blue two").unwrap();
+    let arguments = [
+        "sample",
+        "--prompts",
+        "prompts.txt",
+        "--seed",
+        "5",
+        "--steps",
+        "2",
+        "--out",
+        "out",
+    ];
+    assert_eq!(succeeds(folder.path(), &arguments), "");
+    let out = folder.path().join("out");
+    assert_eq!(files(&out), ["000000.png", "000001.png", "000002.png"]);
+    let third = picture::read_png(&out.join("000002.png")).unwrap();
+    assert_eq!((third.width, third.height, third.channels), (64, 64, 3));
+
+    fs::write(folder.path().join("none.txt"), "").unwrap();
+    let sample = |more: &[&str]| {
+        refused(
+            folder.path(),
+            &[&["sample", "--out", "x.png"], more].concat(),
+        )
+    };
+    assert!(sample(&["--prompts", "none.txt"]).contains("no line"));
+    assert!(sample(&["--prompts", "missing.txt"]).contains("missing.txt"));
+    assert!(sample(&["--model", "digits", "--prompt", "a one"]).contains("knows no words"));
+    assert!(sample(&["--model", "text", "--balanced", "10"]).contains("--prompts"));
+}
+
+#[test]
+fn pictures_go_through_the_autoencoder() {
+    let folder = with_words();
+    let at = |name: &str| folder.path().join(name);
+    let save = |name: &str, side: usize| {
+        let values: Vec<f32> = (0..side * side * 3)
+            .map(|i| (i % 200) as f32 / 100.0 - 1.0)
+            .collect();
+        let grid = picture::grid(&[values], side, side, 3, 1, 0).unwrap();
+        picture::save_png(&at(name), &grid).unwrap();
+    };
+    save("fits.png", 64);
+    let said = succeeds(
+        folder.path(),
+        &["reconstruct", "fits.png", "--out", "a.png"],
+    );
+    assert!(said.starts_with("1 picture: mean square error"), "{said}");
+    let made = picture::read_png(&at("a.png")).unwrap();
+    assert_eq!((made.width, made.height, made.channels), (64, 64, 3));
+    save("large.png", 100);
+    let said = succeeds(
+        folder.path(),
+        &["reconstruct", "large.png", "--out", "b.png"],
+    );
+    assert!(said.contains("brought to 64x64 pixels"), "{said}");
+
+    let pixels: Vec<u8> = (0..5 * 784).map(|i| (i % 251) as u8).collect();
+    idx::write_images(&at("five-idx3-ubyte"), &pixels, 28, 28).unwrap();
+    let said = succeeds(
+        folder.path(),
+        &["reconstruct", "five-idx3-ubyte", "--out", "out-idx3-ubyte"],
+    );
+    assert!(said.starts_with("5 pictures"), "{said}");
+    let made = idx::read_images(&at("out-idx3-ubyte")).unwrap();
+    assert_eq!((made.count, made.height, made.width), (5, 28, 28));
+
+    fs::write(at("no.png"), "no picture").unwrap();
+    let line = refused(folder.path(), &["reconstruct", "no.png", "--out", "c.png"]);
+    assert!(line.contains("no.png"), "{line}");
+    let line = refused(folder.path(), &["reconstruct", "gone", "--out", "c.png"]);
+    assert!(line.contains("gone"), "{line}");
+    assert!(!at("c.png").exists());
+}
+
+#[test]
+fn pictures_are_compared_with_texts() {
+    let folder = with_words();
+    let at = |name: &str| folder.path().join(name);
+    for (name, value) in [("pictures/b.png", 0.5), ("pictures/a.png", -0.5)] {
+        let grid = picture::grid(&[vec![value; 64 * 64 * 3]], 64, 64, 3, 1, 0).unwrap();
+        picture::save_png(&at(name), &grid).unwrap();
+    }
+    fs::write(at("texts.txt"), "a red one\na \"blue\", two\n").unwrap();
+    let clip = ["clip", "--images", "pictures", "--texts", "texts.txt"];
+    let ended = run(folder.path(), &clip);
+    assert_eq!(ended.status, 0, "{}", ended.err);
+    let mut csv = csv::Reader::from_reader(ended.out.as_bytes());
+    let header: Vec<String> = csv.headers().unwrap().iter().map(str::to_owned).collect();
+    assert_eq!(header, ["picture", "a red one", "a \"blue\", two"]);
+    let rows: Vec<(String, f64, f64)> = csv.deserialize().map(Result::unwrap).collect();
+    let names: Vec<&str> = rows.iter().map(|row| row.0.as_str()).collect();
+    assert_eq!(names, ["a.png", "b.png"]);
+    assert!(
+        rows.iter()
+            .all(|row| row.1.abs() <= 1.0 && row.2.abs() <= 1.0)
+    );
+
+    fs::create_dir(at("empty")).unwrap();
+    fs::write(at("none.txt"), "").unwrap();
+    let refuse = |images: &str, texts: &str| {
+        refused(
+            folder.path(),
+            &["clip", "--images", images, "--texts", texts],
+        )
+    };
+    assert!(refuse("empty", "texts.txt").contains("no PNG pictures"));
+    assert!(refuse("pictures", "none.txt").contains("no texts"));
+    assert!(refuse("gone", "texts.txt").contains("gone"));
 }
 
 #[test]
@@ -384,7 +550,8 @@ fn settings_out_of_range_are_told() {
             vec!["--digit", "3", "--balanced", "10"],
             "cannot be used with",
         ),
-        (vec!["--prompt"], "unexpected argument '--prompt'"),
+        (vec!["--prompt"], "a value is required for '--prompt"),
+        (vec!["--paint"], "unexpected argument '--paint'"),
     ] {
         let said = misused(&arguments);
         assert!(said.contains(says), "{arguments:?}: {said}");

@@ -60,6 +60,15 @@ fn digit(digit: u8, seed: u64) -> Request {
     Request {
         digit: Some(digit),
         seed,
+        ..Request::default()
+    }
+}
+
+/// Any digit.
+fn any_digit(seed: u64) -> Request {
+    Request {
+        seed,
+        ..Request::default()
     }
 }
 
@@ -80,7 +89,7 @@ struct Counted {
 impl Denoiser for Counted {
     fn denoise(&self, x: Tensor<4>, sigma: &[f64], cond: &Cond) -> Tensor<4> {
         assert!(sigma.iter().all(|&s| s > 0.0), "no call at sigma 0");
-        assert_eq!((x.dims()[0], cond.digits.len()), (sigma.len(), sigma.len()));
+        assert_eq!((x.dims()[0], cond.0.len()), (sigma.len(), sigma.len()));
         self.pictures.set(self.pictures.get() + sigma.len());
         self.inner.denoise(x, sigma, cond)
     }
@@ -121,16 +130,7 @@ fn digit_guidance_and_eta_each_change_the_picture() {
     };
     let plain = last(settings(SamplerKind::Ddim), digit(3, 7));
     assert_ne!(plain, last(settings(SamplerKind::Ddim), digit(4, 7)));
-    assert_ne!(
-        plain,
-        last(
-            settings(SamplerKind::Ddim),
-            Request {
-                digit: None,
-                seed: 7
-            }
-        )
-    );
+    assert_ne!(plain, last(settings(SamplerKind::Ddim), any_digit(7)));
     assert_ne!(
         plain,
         last(
@@ -168,20 +168,18 @@ fn digit_guidance_and_eta_each_change_the_picture() {
 fn a_batch_gives_the_pictures_of_single_runs() {
     let device = Device::flex();
     let denoiser = Rc::new(edm(&tiny(), 2, &device));
-    let requests = [
-        digit(0, 5),
-        Request {
-            digit: None,
-            seed: 5,
-        },
-        digit(9, u64::MAX),
-    ];
+    let requests = [digit(0, 5), any_digit(5), digit(9, u64::MAX)];
     for sampler in [SamplerKind::Ddpm, SamplerKind::Heun, SamplerKind::Dpmpp2m] {
         let settings = settings(sampler);
         let batch = frames(denoiser.clone(), &settings, &requests, &device);
         let pixels = batch[0].x.len() / requests.len();
         for (i, request) in requests.iter().enumerate() {
-            let single = frames(denoiser.clone(), &settings, &[*request], &device);
+            let single = frames(
+                denoiser.clone(),
+                &settings,
+                std::slice::from_ref(request),
+                &device,
+            );
             assert_eq!(batch.len(), single.len());
             for (batch, single) in batch.iter().zip(&single) {
                 assert_eq!(
@@ -280,9 +278,7 @@ fn guidance_off_costs_one_call_and_otherwise_two() {
 fn guidance_is_its_formula() {
     let device = Device::flex();
     let denoiser = edm(&tiny(), 3, &device);
-    let cond = Cond {
-        digits: vec![Some(2), Some(7), None],
-    };
+    let cond = Cond::digits([Some(2), Some(7), None]);
     let x = |()| {
         let values: Vec<f32> = rng::gaussian(1, 0, 3 * 64)
             .iter()
@@ -332,9 +328,7 @@ fn a_fresh_network_leaves_the_preconditioning_alone() {
         .map(|&v| v as f32)
         .collect();
     let input = Tensor::<4>::from_data(TensorData::new(x.clone(), [3, 1, 8, 8]), &device);
-    let cond = Cond {
-        digits: vec![Some(0), None, Some(9)],
-    };
+    let cond = Cond::digits([Some(0), None, Some(9)]);
     let denoised: Vec<f32> = denoiser
         .denoise(input, &sigma, &cond)
         .into_data()
@@ -664,13 +658,7 @@ const GOLDEN: [(SamplerKind, [i16; 64]); 2] = [
 #[allow(deprecated, reason = "ndarray is kept as a second opinion")]
 fn flex_and_ndarray_agree() {
     let picture = |sampler, device: &Device| {
-        let requests = [
-            digit(3, 7),
-            Request {
-                digit: None,
-                seed: 8,
-            },
-        ];
+        let requests = [digit(3, 7), any_digit(8)];
         frames(
             edm(&tiny(), 1, device),
             &settings(sampler),
@@ -710,7 +698,7 @@ proptest! {
         let device = Device::flex();
         let config = tiny();
         let settings = Settings { steps, sampler, schedule, guidance, eta };
-        let request = Request { digit, seed };
+        let request = Request { digit, seed, prompt: None };
         let denoiser = Edm::new(config.init(&device), config);
         match Generation::new(denoiser, &settings, &[request], &device) {
             Ok(run) => prop_assert!(run.frame().x.iter().all(|v| v.is_finite())),

@@ -98,9 +98,7 @@ fn the_gradient_of_log_f_is_the_slope_of_log_f() {
             let x: Vec<f64> = x.iter().map(|v| v * 0.5).collect();
             let read = |x: Vec<f64>| {
                 let n = x.len() / PIXELS;
-                let cond = Cond {
-                    digits: vec![digit; n],
-                };
+                let cond = Cond::digits(vec![digit; n]);
                 f.read(pictures(x, &device), &vec![sigma; n], &cond)
             };
             let gradient = numbers(read(x.clone()).gradient);
@@ -137,7 +135,7 @@ fn the_written_out_gradient_is_the_automatic_one() {
         let column = Tensor::<1>::from_floats(sigma.map(|s| s as f32), &device);
 
         let score = network.score(x.clone(), column, &digits);
-        let cond = Cond { digits };
+        let cond = Cond::digits(digits);
         let automatic = numbers(denoiser.denoise(x.clone(), &sigma, &cond));
         for (one, other) in numbers(score.denoised).iter().zip(automatic) {
             assert!((one - other).abs() < 1e-4, "{one} and {other}");
@@ -166,9 +164,7 @@ fn a_batch_is_read_picture_by_picture() {
     let f = scorer(&device);
     let x = rng::gaussian(6, 0, 2 * PIXELS);
     let (one, two) = (x[..PIXELS].to_vec(), x[PIXELS..].to_vec());
-    let cond = |digits: &[Option<u8>]| Cond {
-        digits: digits.to_vec(),
-    };
+    let cond = |digits: &[Option<u8>]| Cond::digits(digits.to_vec());
     let both = f.denoise(pictures(x, &device), &[0.4, 3.0], &cond(&[Some(1), None]));
     let first = f.denoise(pictures(one, &device), &[0.4], &cond(&[Some(1)]));
     let second = f.denoise(pictures(two, &device), &[3.0], &cond(&[None]));

@@ -12,10 +12,10 @@ use burn::{
 use unnoise::{
     denoiser::{Cond, Denoiser, Descent, Edm, Estimated},
     generation::{Generation, Request, Settings},
-    image::{DIGIT_PIXELS, DIGIT_SIZE},
-    library::{Generator, Library, Network},
+    image::{self, DIGIT_PIXELS, DIGIT_SIZE},
+    library::{Generator, Library, Network, NotReady},
     model::{ModelConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig, unet::UnetConfig},
-    rng,
+    rng, scene,
     weights::Source,
 };
 
@@ -45,6 +45,9 @@ impl Source for Formula {
                     .with_strides(vec![2, 2])
                     .with_embedding(8),
             ),
+            Network::Vae => serde_json::to_value(common::tiny_vae().with_size(self.size)),
+            Network::Clip => serde_json::to_value(common::tiny_clip().with_size(self.size)),
+            Network::Text => serde_json::to_value(common::tiny_latents(self.size)),
         };
         let config: C = serde_json::from_value(config.unwrap()).map_err(|e| e.to_string())?;
         config.check()?;
@@ -64,8 +67,17 @@ fn blind(size: usize) -> UnetConfig {
     tiny_unet(size).with_noise_features(0)
 }
 
+/// The size of what a network sees.
+fn size(network: Network) -> usize {
+    match network {
+        Network::Unet | Network::UnetBlind | Network::NoiseLevel | Network::Scorer => DIGIT_SIZE,
+        Network::Vae | Network::Clip => scene::SIZE,
+        Network::Text => scene::SIZE / 8,
+    }
+}
+
 fn load(library: &mut Library, network: Network) -> Result<(), String> {
-    let size = DIGIT_SIZE;
+    let size = size(network);
     library.load(network, &Formula { size, network })
 }
 
@@ -121,6 +133,7 @@ fn every_model_draws_with_its_own_defaults() {
         let request = Request {
             digit: Some(3),
             seed: 7,
+            prompt: None,
         };
         let denoiser = library.denoiser(generator).unwrap();
         let mut run = Generation::new(denoiser, &settings, &[request], &Device::flex()).unwrap();
@@ -149,9 +162,70 @@ fn a_model_without_its_networks_says_which() {
 fn a_network_of_another_size_is_refused() {
     for network in Network::ALL {
         let mut library = Library::new(Device::flex());
-        let error = library.load(network, &Formula { size: 8, network });
-        assert!(error.unwrap_err().contains("28x28"), "{network}");
+        let loaded = library.load(network, &Formula { size: 16, network });
+        let seen = size(network);
+        match network {
+            // Whether its latents are the autoencoder's is known when both are there.
+            Network::Text => assert_eq!(loaded, Ok(())),
+            _ => assert!(
+                loaded.unwrap_err().contains(&format!("{seen}x{seen}")),
+                "{network}"
+            ),
+        }
     }
+}
+
+#[test]
+fn parts_of_two_trainings_do_not_draw_together() {
+    let mut library = full();
+    let network = Network::Text;
+    library
+        .load(network, &Formula { size: 16, network })
+        .unwrap();
+    let error = library.denoiser(Generator::Text).err();
+    assert_eq!(error, Some(NotReady::Apart));
+}
+
+/// What a run makes of latents is decoded by the autoencoder, and only then.
+#[test]
+fn a_latent_becomes_a_picture() {
+    let library = full();
+    let draw = |generator: Generator, prompt: Option<&str>| {
+        let settings = Settings {
+            steps: 2,
+            ..generator.defaults()
+        };
+        let request = Request {
+            prompt: prompt.map(str::to_owned),
+            seed: 7,
+            ..Request::default()
+        };
+        let denoiser = library.denoiser(generator).unwrap();
+        let mut run = Generation::new(denoiser, &settings, &[request], &Device::flex()).unwrap();
+        assert_eq!(pollster::block_on(run.pictures()), Ok(None));
+        while pollster::block_on(run.next()).unwrap().is_some() {}
+        (run.frame(), pollster::block_on(run.pictures()).unwrap())
+    };
+    assert_eq!(draw(Generator::Digits, None).1, None);
+
+    let (frame, picture) = draw(Generator::Text, Some("a red three"));
+    assert_eq!((frame.width, frame.height, frame.channels), (8, 8, 4));
+    let picture = picture.unwrap();
+    assert_eq!(picture.len(), scene::VALUES);
+    let (vae, _) = library.vae().unwrap();
+    let planes = image::planes(&frame.x, 4)
+        .iter()
+        .map(|&v| v as f32)
+        .collect();
+    let z = Tensor::from_data(TensorData::new(planes, [1, 4, 8, 8]), &Device::flex());
+    let decoded = numbers(vae.decode(z).permute([0, 2, 3, 1]));
+    assert_eq!(picture, decoded);
+
+    let (other, _) = draw(Generator::Text, Some("a blue four"));
+    assert_ne!(frame.x, other.x, "the words are looked at");
+    let (any, _) = draw(Generator::Text, None);
+    let (nothing, _) = draw(Generator::Text, Some("  "));
+    assert_eq!(any.x, nothing.x, "nothing said is anything wanted");
 }
 
 /// The blind network sees the same picture, whatever it is told of the noise; the other one does not.
@@ -162,7 +236,7 @@ fn a_blind_network_is_not_told_the_noise() {
         let unet = common::unet(&config, 1, &device);
         let class = Tensor::<2>::zeros([1, 11], &device);
         let c_noise = Tensor::<1>::from_floats([c_noise], &device);
-        numbers(unet.forward(noisy(1, 1.0), c_noise, class))
+        numbers(unet.forward(noisy(1, 1.0), c_noise, class, None))
     };
     assert_eq!(
         answer(blind(DIGIT_SIZE), -0.5),
@@ -192,9 +266,7 @@ fn an_estimate_takes_the_place_of_the_noise() {
         tiny_unet(size),
     ));
     let estimated = Estimated::new(edm.clone(), predictor.clone());
-    let cond = Cond {
-        digits: vec![Some(3)],
-    };
+    let cond = Cond::digits([Some(3)]);
     let x = || noisy(1, 1.0);
     let seen = predictor.sigma(x()).into_data().iter::<f32>().next();
     let told = edm.denoise(x(), &[f64::from(seen.unwrap())], &cond);

@@ -5,18 +5,24 @@
 use std::{sync::atomic::AtomicBool, time::Duration};
 
 use burn::tensor::Device;
+use serde_json::json;
 use tempfile::tempdir;
 use unnoise::{
     image::{DIGIT_PIXELS, DIGIT_SIZE},
-    library::Network,
-    model::{noise_level::NoiseLevelConfig, scorer::ScorerConfig, unet::UnetConfig},
+    library::{Library, Network},
+    model::{
+        ModelConfig, clip::ClipConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig,
+        unet::UnetConfig, vae::VaeConfig,
+    },
     native::{
         data::Mnist,
         train::{
-            Recipe, Run, Task, digits::Digits, noise_level::NoiseLevelTask, scorer::ScorerTask,
-            train, unet::UnetTask,
+            Recipe, Run, Task, clip::ClipTask, digits::Digits, noise_level::NoiseLevelTask,
+            pictures::Pictures, scorer::ScorerTask, text::TextTask, train, unet::UnetTask,
+            vae::VaeTask,
         },
     },
+    weights::Source,
 };
 
 /// Bars of ink, each "digit" at a height of its own.
@@ -32,6 +38,11 @@ fn bars(count: usize) -> Mnist {
         .flat_map(|&label| (0..DIGIT_PIXELS).map(move |i| if ink(label, i) { 255 } else { 0 }))
         .collect();
     Mnist { images, labels }
+}
+
+/// Coloured pictures of such bars.
+fn pictures() -> Pictures {
+    Pictures::of(digits())
 }
 
 fn digits() -> Digits {
@@ -101,6 +112,64 @@ fn both_u_nets_learn_to_denoise() {
         let config = config.clone().with_noise_features(features);
         let (before, after) = losses(&UnetTask::new(network, config, digits()), 6);
         assert!(after < 0.8 * before, "{network}: {before}, then {after}");
+    }
+}
+
+fn tiny_vae() -> VaeConfig {
+    VaeConfig::new()
+        .with_channels(vec![8, 8, 8])
+        .with_encoder_blocks(vec![0, 0, 0])
+        .with_decoder_blocks(vec![0, 0, 0])
+}
+
+fn tiny_clip() -> ClipConfig {
+    ClipConfig::new()
+        .with_text_width(16)
+        .with_text_layers(1)
+        .with_channels(vec![8, 8, 8])
+        .with_blocks(vec![0, 0, 0])
+        .with_embedding(16)
+}
+
+#[test]
+fn the_autoencoder_learns_to_give_back() {
+    let (before, after) = losses(&VaeTask::new(tiny_vae(), pictures()), 8);
+    assert!(after < 0.5 * before, "{before}, then {after}");
+}
+
+#[test]
+fn clip_learns_which_sentence_belongs() {
+    let (before, after) = losses(&ClipTask::new(tiny_clip(), pictures()), 8);
+    assert!(after < 0.8 * before, "{before}, then {after}");
+}
+
+#[test]
+fn text_to_picture_learns_to_denoise_latents() {
+    let mut library = Library::new(Device::flex());
+    library
+        .load(Network::Vae, &Fresh(json!(tiny_vae())))
+        .unwrap();
+    library
+        .load(Network::Clip, &Fresh(json!(tiny_clip())))
+        .unwrap();
+    let task = TextTask::new(&library, pictures()).unwrap();
+    let (before, after) = losses(&task, 8);
+    assert!(after < 0.8 * before, "{before}, then {after}");
+}
+
+/// Networks with fresh weights.
+struct Fresh(serde_json::Value);
+
+impl Source for Fresh {
+    type Error = String;
+
+    fn open<C: ModelConfig>(&self, device: &Device) -> Result<(C::Model, C), String> {
+        let config: C = serde_json::from_value(self.0.clone()).map_err(|e| e.to_string())?;
+        Ok((config.init(device), config))
+    }
+
+    fn misfit(&self, reason: &str) -> String {
+        reason.into()
     }
 }
 

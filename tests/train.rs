@@ -71,11 +71,7 @@ impl Tiny<'_> {
         let tensor = |values: Vec<f32>| {
             Tensor::<4>::from_data(TensorData::new(values, [batch, 1, 8, 8]), device)
         };
-        let cond = Cond {
-            digits: (0..batch)
-                .map(|i| (i % 3 > 0).then_some((i % 10) as u8))
-                .collect(),
-        };
+        let cond = Cond::digits((0..batch).map(|i| (i % 3 > 0).then_some((i % 10) as u8)));
         let denoiser = Edm::new(model.clone(), self.config.clone());
         (denoiser.denoise(tensor(x), &sigma, &cond) - tensor(x0))
             .square()

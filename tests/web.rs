@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use burn::tensor::Device;
 use js_sys::{Array, Error, Float32Array, Float64Array, Function, JSON, Reflect};
 use unnoise::{
-    model::{ModelConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig, unet::UnetConfig},
+    model::{
+        ModelConfig, clip::ClipConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig,
+        unet::UnetConfig, vae::VaeConfig,
+    },
     web::{Engine, Run},
     weights::{self, Entry, Manifest, Quantisation},
 };
@@ -530,4 +533,135 @@ fn the_schedules_have_a_thousand_rows() {
         assert!((alpha_bar[0] - (1.0 - beta[0])).abs() < 1e-12);
         assert!((sigma[500].powi(2) - (1.0 - alpha_bar[500]) / alpha_bar[500]).abs() < 1e-9);
     }
+}
+
+/// Everything from sentence to picture, tiny.
+async fn with_words() -> Engine {
+    let mut engine = Engine::create().await.expect("the CPU is always there");
+    let vae = VaeConfig::new()
+        .with_channels(vec![4, 4, 4])
+        .with_encoder_blocks(vec![0, 0, 0])
+        .with_decoder_blocks(vec![0, 0, 0]);
+    let clip = ClipConfig::new()
+        .with_text_width(8)
+        .with_text_layers(1)
+        .with_heads(2)
+        .with_channels(vec![4, 4])
+        .with_blocks(vec![0, 0])
+        .with_embedding(6);
+    let text = config()
+        .with_size(8)
+        .with_picture_channels(4)
+        .with_classes(0)
+        .with_context(Some(8));
+    let files = [
+        ("vae", export("vae", &vae)),
+        ("clip", export("clip", &clip)),
+        ("text", export("text", &text)),
+    ];
+    for (name, (manifest, bytes)) in files {
+        engine
+            .load(name, &json(&manifest), &bytes)
+            .expect("the weights are right");
+    }
+    engine
+}
+
+const SCENE: &str = r#"{"digit": 1, "ink": "red", "paper": "white", "thickness": "bold", "slant": "upright", "size": "large"}"#;
+
+/// A stroke down the middle of a digit's picture.
+fn stroke() -> Vec<f32> {
+    let ink = |i: usize| (4..24).contains(&(i / 28)) && (13..15).contains(&(i % 28));
+    (0..784).map(|i| if ink(i) { 1.0 } else { -1.0 }).collect()
+}
+
+fn painted() -> Vec<f32> {
+    let painted = Engine::paint(stroke(), JSON::parse(SCENE).unwrap(), 3.0).unwrap();
+    values(&painted, "picture")
+}
+
+#[wasm_bindgen_test]
+fn a_digit_is_painted_and_measured() {
+    let picture = painted();
+    assert_eq!(picture.len(), 64 * 64 * 3);
+    let seen = Engine::measure(picture).unwrap();
+    for (name, value) in [
+        ("ink", "red"),
+        ("paper", "white"),
+        ("thickness", "bold"),
+        ("slant", "upright"),
+        ("size", "large"),
+    ] {
+        assert_eq!(get(&seen, name).as_string().as_deref(), Some(value));
+    }
+    assert!(Engine::measure(vec![0.5; 64 * 64 * 3]).unwrap().is_null());
+    let blank = Engine::paint(vec![-1.0; 784], JSON::parse(SCENE).unwrap(), 3.0);
+    assert!(sentence(blank.unwrap_err()).contains("no ink"));
+    let nonsense = JSON::parse(r#"{"digit": 1}"#).unwrap();
+    assert!(Engine::paint(stroke(), nonsense, 3.0).is_err());
+    assert!(sentence(Engine::measure(vec![0.0; 3]).unwrap_err()).contains("12288"));
+}
+
+#[wasm_bindgen_test]
+fn a_scene_has_a_sentence() {
+    let made = Engine::scene(3, 9.0).unwrap();
+    let scene = get(&made, "scene");
+    assert_eq!(number(&scene, "digit"), 3.0);
+    assert!(get(&scene, "ink").as_string().is_some());
+    assert!(!get(&made, "caption").as_string().unwrap().is_empty());
+    let again = Engine::scene(3, 9.0).unwrap();
+    assert_eq!(get(&made, "caption"), get(&again, "caption"));
+}
+
+#[wasm_bindgen_test]
+async fn pictures_become_latents_and_pictures_again() {
+    let engine = with_words().await;
+    let coded = engine.encode(painted()).await.unwrap();
+    let latent = values(&coded, "latent");
+    assert_eq!(
+        (latent.len(), values(&coded, "deviation").len()),
+        (256, 256)
+    );
+    let decoded = engine.decode(latent).await.unwrap();
+    assert_eq!(values(&decoded, "picture").len(), 64 * 64 * 3);
+    assert!(engine.decode(vec![0.0; 255]).await.is_err());
+    assert!(engine.encode(vec![f32::NAN; 64 * 64 * 3]).await.is_err());
+}
+
+#[wasm_bindgen_test]
+async fn pictures_and_sentences_lie_in_one_space() {
+    let engine = with_words().await;
+    let length = |v: Vec<f32>| v.iter().map(|v| v * v).sum::<f32>().sqrt();
+    let picture = engine.embed_picture(painted()).await.unwrap();
+    assert!((length(values(&picture, "embedding")) - 1.0).abs() < 1e-4);
+    let text = engine.embed_text("a red drei 🦀 <b>one</b>").await.unwrap();
+    assert!((length(values(&text, "embedding")) - 1.0).abs() < 1e-4);
+    let unknown: Vec<String> = Array::from(&get(&text, "unknown"))
+        .iter()
+        .filter_map(|word| word.as_string())
+        .collect();
+    assert_eq!(unknown, ["drei", "🦀", "b"]);
+    assert!(number(&text, "scale") > 0.0);
+    let long = engine.embed_text(&"red ".repeat(2_500)).await.unwrap();
+    assert_eq!(number(&long, "cut"), 2_500.0 - 23.0);
+}
+
+#[wasm_bindgen_test]
+async fn a_sentence_becomes_a_picture() {
+    let engine = with_words().await;
+    let run = start(
+        &engine,
+        r#"{"model": "text", "prompt": "a red one", "seed": 5, "steps": 2}"#,
+    );
+    let first = run.first().unwrap();
+    assert!(get(&first, "picture").is_null());
+    let frames = play(&run).await;
+    let last = frames.last().unwrap();
+    assert_eq!(
+        (number(last, "width"), number(last, "channels")),
+        (8.0, 4.0)
+    );
+    let picture = values(last, "picture");
+    let decoded = engine.decode(values(last, "denoised")).await.unwrap();
+    assert_eq!(picture, values(&decoded, "picture"));
 }

@@ -89,7 +89,7 @@ fn with_header(bytes: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
 fn what_is_read_is_what_was_written_to_half_a_step() {
     let device = Device::flex();
     let config = tiny();
-    let (entry, bytes) = encoded(&config, 1, &device);
+    let (entry, bytes) = encoded("unet", &config, 1, &device);
     let read = entry.load(config.init(&device), &bytes).unwrap();
     let original = numbers(common::unet(&config, 1, &device));
     let read = numbers(read);
@@ -118,7 +118,7 @@ fn what_is_read_is_what_was_written_to_half_a_step() {
 #[test]
 fn the_second_round_trip_is_exact() {
     let device = Device::flex();
-    let (entry, bytes) = encoded(&tiny(), 1, &device);
+    let (entry, bytes) = encoded("unet", &tiny(), 1, &device);
     let once = entry.load(tiny().init(&device), &bytes).unwrap();
     let again = weights::encode(once.clone(), "unet.safetensors").unwrap();
     let twice = resealed(&entry, &again)
@@ -139,7 +139,7 @@ fn the_second_round_trip_is_exact() {
 fn any_safetensors_library_reads_the_file() {
     let device = Device::flex();
     let config = tiny();
-    let (_, bytes) = encoded(&config, 1, &device);
+    let (_, bytes) = encoded("unet", &config, 1, &device);
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let mut read = 0;
     for (name, shape, values) in numbers(common::unet(&config, 1, &device)) {
@@ -180,7 +180,7 @@ fn extreme_numbers_survive() {
     ] {
         let unet = common::unet(&tiny(), 1, &device).map(&mut Constant(constant));
         let bytes = weights::encode(unet, "unet.safetensors").unwrap();
-        let entry = resealed(&encoded(&tiny(), 1, &device).0, &bytes);
+        let entry = resealed(&encoded("unet", &tiny(), 1, &device).0, &bytes);
         let read = entry.load(tiny().init(&device), &bytes).unwrap();
         for (name, _, values) in numbers(read) {
             assert!(
@@ -217,7 +217,7 @@ impl burn::module::ModuleMapper for Constant {
 
 #[test]
 fn a_file_that_is_cut_short_or_too_long_is_incomplete() {
-    let (entry, bytes) = encoded(&tiny(), 1, &Device::flex());
+    let (entry, bytes) = encoded("unet", &tiny(), 1, &Device::flex());
     let longer = [&bytes[..], b"x"].concat();
     for other in [
         &bytes[..bytes.len() - 1],
@@ -240,7 +240,7 @@ fn a_file_that_is_cut_short_or_too_long_is_incomplete() {
 
 #[test]
 fn one_altered_bit_is_seen_wherever_it_is() {
-    let (entry, bytes) = encoded(&tiny(), 1, &Device::flex());
+    let (entry, bytes) = encoded("unet", &tiny(), 1, &Device::flex());
     for at in [0, 9, bytes.len() / 2, bytes.len() - 1] {
         let mut bytes = bytes.clone();
         bytes[at] ^= 1;
@@ -299,7 +299,7 @@ fn a_manifest_that_cannot_be_used_is_told() {
 
 #[test]
 fn the_manifest_survives_its_own_json() {
-    let (entry, _) = encoded(&tiny(), 1, &Device::flex());
+    let (entry, _) = encoded("unet", &tiny(), 1, &Device::flex());
     let mut manifest = Manifest::default();
     manifest.models.insert("unet".into(), entry);
     let json = serde_json::to_string(&manifest).unwrap();
@@ -309,7 +309,7 @@ fn the_manifest_survives_its_own_json() {
 
 #[test]
 fn a_file_of_another_model_does_not_fit() {
-    let (entry, bytes) = encoded(&tiny(), 1, &Device::flex());
+    let (entry, bytes) = encoded("unet", &tiny(), 1, &Device::flex());
     let with =
         |change: &dyn Fn(&mut Vec<Part>)| unfit(&entry, &altered(&bytes, |parts| change(parts)));
 
@@ -334,13 +334,13 @@ fn a_file_of_another_model_does_not_fit() {
         "{rank}"
     );
     let config: UnetConfig = tiny().with_embedding(24);
-    let wider = encoded(&config, 1, &Device::flex()).1;
+    let wider = encoded("unet", &config, 1, &Device::flex()).1;
     assert!(unfit(&entry, &wider).contains("shape mismatch"));
 }
 
 #[test]
 fn scales_that_are_wrong_do_not_fit() {
-    let (entry, bytes) = encoded(&tiny(), 1, &Device::flex());
+    let (entry, bytes) = encoded("unet", &tiny(), 1, &Device::flex());
     let with =
         |change: &dyn Fn(&mut Vec<Part>)| unfit(&entry, &altered(&bytes, |parts| change(parts)));
 
@@ -388,7 +388,7 @@ fn scales_that_are_wrong_do_not_fit() {
 
 #[test]
 fn a_header_that_lies_does_not_fit() {
-    let (entry, bytes) = encoded(&tiny(), 1, &Device::flex());
+    let (entry, bytes) = encoded("unet", &tiny(), 1, &Device::flex());
     let with =
         |change: &dyn Fn(&mut Value)| unfit(&entry, &with_header(&bytes, |header| change(header)));
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap());
@@ -415,7 +415,7 @@ fn a_header_that_lies_does_not_fit() {
 #[test]
 fn another_quantisation_is_honoured_or_refused() {
     let device = Device::flex();
-    let (entry, bytes) = encoded(&tiny(), 1, &device);
+    let (entry, bytes) = encoded("unet", &tiny(), 1, &device);
 
     // The same numbers in blocks of 16: every scale twice.
     let halved = altered(&bytes, |parts| {
@@ -468,7 +468,7 @@ fn another_quantisation_is_honoured_or_refused() {
 
 #[test]
 fn a_configuration_that_cannot_be_built_is_told() {
-    let (entry, _) = encoded(&tiny(), 1, &Device::flex());
+    let (entry, _) = encoded("unet", &tiny(), 1, &Device::flex());
     let refused = |key: &str, value: Value| {
         let mut entry = entry.clone();
         entry.config[key] = value;
@@ -522,7 +522,7 @@ fn a_configuration_that_cannot_be_built_is_told() {
     other.config["embedding"] = json!(4096);
     other.config["channels"] = json!([4096, 4096]);
     let config: UnetConfig = other.config().unwrap();
-    let (entry, bytes) = encoded(&tiny(), 1, &Device::flex());
+    let (entry, bytes) = encoded("unet", &tiny(), 1, &Device::flex());
     let error = entry
         .load(config.init(&Device::flex()), &bytes)
         .unwrap_err()
@@ -534,7 +534,7 @@ fn a_configuration_that_cannot_be_built_is_told() {
 #[test]
 fn the_files_of_the_real_network_are_small_enough() {
     let config = UnetConfig::new();
-    let (_, bytes) = encoded(&config, 1, &Device::flex());
+    let (_, bytes) = encoded("unet", &config, 1, &Device::flex());
     assert!(bytes.len() <= 1_700_000, "{} bytes", bytes.len());
 }
 
@@ -542,12 +542,12 @@ fn the_files_of_the_real_network_are_small_enough() {
 fn encoding_is_a_function_of_the_weights() {
     let device = Device::flex();
     assert_eq!(
-        encoded(&tiny(), 1, &device).1,
-        encoded(&tiny(), 1, &device).1
+        encoded("unet", &tiny(), 1, &device).1,
+        encoded("unet", &tiny(), 1, &device).1
     );
     assert_ne!(
-        encoded(&tiny(), 1, &device).1,
-        encoded(&tiny(), 2, &device).1
+        encoded("unet", &tiny(), 1, &device).1,
+        encoded("unet", &tiny(), 2, &device).1
     );
 }
 
@@ -557,7 +557,7 @@ proptest! {
     /// Any bytes at all, sealed: a sentence.
     #[test]
     fn any_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
-        let (entry, _) = encoded(&tiny(), 1, &Device::flex());
+        let (entry, _) = encoded("unet", &tiny(), 1, &Device::flex());
         unfit(&entry, &bytes);
     }
 
@@ -567,7 +567,7 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..3), 1..6),
         in_header in any::<bool>(),
     ) {
-        let (entry, mut bytes) = encoded(&tiny(), 1, &Device::flex());
+        let (entry, mut bytes) = encoded("unet", &tiny(), 1, &Device::flex());
         for (index, byte, kind) in changes {
             let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()).min(2000) as usize;
             let at = index.index(if in_header { header.min(bytes.len()) } else { bytes.len() });

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use super::{Cond, Denoiser, Descent, SIGMA_MAX, SIGMA_MIN, column};
 use crate::{
     model::unet::{Unet, UnetConfig},
-    nn::Preconditioning,
+    nn::{Preconditioning, SIGMA_DATA},
 };
 
 /// A [`Unet`] F as a denoiser: D(x; σ) = c_skip·x + c_out·F(c_in·x, c_noise, cond), with the factors of
@@ -24,16 +24,23 @@ impl Edm {
         Self { unet, config }
     }
 
-    /// [`Denoiser::denoise`] with σ as a tensor \[n\], which may be another network's answer.
-    fn denoise_at(&self, x: Tensor<4>, sigma: Tensor<1>, cond: &Cond) -> Tensor<4> {
+    /// [`Denoiser::denoise`] with σ as a tensor \[n\], which may be another network's answer, and a
+    /// sentence's tokens as vectors [n, tokens, context], where the network takes one.
+    pub fn denoise_at(
+        &self,
+        x: Tensor<4>,
+        sigma: Tensor<1>,
+        cond: &Cond,
+        context: Option<&Tensor<3>>,
+    ) -> Tensor<4> {
         let Preconditioning {
             c_skip,
             c_out,
             c_in,
             c_noise,
-        } = Preconditioning::at(sigma);
+        } = Preconditioning::at(sigma, self.config.sigma_data);
         let class = cond.one_hot(self.config.classes, &x.device());
-        let network = self.unet.forward(x.clone() * c_in, c_noise, class);
+        let network = self.unet.forward(x.clone() * c_in, c_noise, class, context);
         x * c_skip + network * c_out
     }
 }
@@ -41,7 +48,7 @@ impl Edm {
 impl Denoiser for Edm {
     fn denoise(&self, x: Tensor<4>, sigma: &[f64], cond: &Cond) -> Tensor<4> {
         let sigma = column(sigma, &x.device());
-        self.denoise_at(x, sigma, cond)
+        self.denoise_at(x, sigma, cond, None)
     }
 
     fn shape(&self) -> [usize; 3] {
@@ -52,8 +59,10 @@ impl Denoiser for Edm {
         ]
     }
 
+    /// As for pictures, in proportion to the spread of what is denoised.
     fn sigma_range(&self) -> (f64, f64) {
-        (SIGMA_MIN, SIGMA_MAX)
+        let scale = self.config.sigma_data / SIGMA_DATA;
+        (SIGMA_MIN * scale, SIGMA_MAX * scale)
     }
 }
 
@@ -75,7 +84,7 @@ impl Estimated {
 impl Denoiser for Estimated {
     fn denoise(&self, x: Tensor<4>, _sigma: &[f64], cond: &Cond) -> Tensor<4> {
         let sigma = self.predictor.sigma(x.clone());
-        self.edm.denoise_at(x, sigma, cond)
+        self.edm.denoise_at(x, sigma, cond, None)
     }
 
     fn shape(&self) -> [usize; 3] {

@@ -52,7 +52,7 @@ impl Gradient {
         let x = Tensor::from_inner(x).require_grad();
         let sigma = column(sigma, &x.device());
         let log_f = self.scorer.log_f(x.clone(), sigma);
-        let asked = log_f_of(log_f.clone(), &cond.digits);
+        let asked = log_f_of(log_f.clone(), &cond.wanted_digits());
         let gradients = asked.clone().sum().backward();
         let gradient = x
             .grad(&gradients)

@@ -23,15 +23,10 @@ impl<D: Denoiser> Denoiser for Guidance<D> {
     fn denoise(&self, x: Tensor<4>, sigma: &[f64], cond: &Cond) -> Tensor<4> {
         let n = sigma.len();
         let both = Tensor::cat(vec![x.clone(), x], 0);
-        let digits = cond
-            .digits
-            .iter()
-            .copied()
-            .chain(std::iter::repeat_n(None, n))
-            .collect();
+        let with_and_without = Cond([&cond.0[..], &Cond::null(n).0].concat());
         let denoised = self
             .inner
-            .denoise(both, &[sigma, sigma].concat(), &Cond { digits });
+            .denoise(both, &[sigma, sigma].concat(), &with_and_without);
         let (cond, uncond) = (denoised.clone().narrow(0, 0, n), denoised.narrow(0, n, n));
         uncond.clone() + (cond - uncond) * self.guidance
     }
@@ -46,5 +41,13 @@ impl<D: Denoiser> Denoiser for Guidance<D> {
 
     fn calls(&self) -> usize {
         2 * self.inner.calls()
+    }
+
+    fn decode(&self, z: Tensor<4>) -> Tensor<4> {
+        self.inner.decode(z)
+    }
+
+    fn picture_shape(&self) -> [usize; 3] {
+        self.inner.picture_shape()
     }
 }

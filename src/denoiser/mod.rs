@@ -4,6 +4,7 @@ mod descent;
 mod edm;
 mod gradient;
 mod guidance;
+mod prompted;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -11,6 +12,7 @@ pub use descent::Descent;
 pub use edm::{Edm, Estimated};
 pub use gradient::{FixedSigma, Gradient, Reading};
 pub use guidance::Guidance;
+pub use prompted::Prompted;
 
 /// Below this a pixel moves by less than an 8-bit grey level.
 pub const SIGMA_MIN: f64 = 0.02;
@@ -20,30 +22,51 @@ pub const SIGMA_MIN: f64 = 0.02;
 /// a thousand above 20), and ends further from the test set for the same share of digits seen right.
 pub const SIGMA_MAX: f64 = 20.0;
 
-/// What to steer a call by: the digit wanted in each picture of the batch; none is the null
-/// condition, "any".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cond {
-    /// One entry a picture.
-    pub digits: Vec<Option<u8>>,
+/// What a picture is to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// Anything: the null condition.
+    #[default]
+    Any,
+    /// A digit, 0 to 9.
+    Digit(u8),
+    /// What a sentence says. A model that knows no words draws anything.
+    Prompt(String),
 }
+
+/// What to steer a call by: one entry for each picture of the batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cond(pub Vec<Wanted>);
 
 impl Cond {
     /// The null condition for `n` pictures.
     pub fn null(n: usize) -> Self {
-        Self {
-            digits: vec![None; n],
-        }
+        Self(vec![Wanted::Any; n])
+    }
+
+    /// A digit for each picture, or none for any.
+    pub fn digits(digits: impl IntoIterator<Item = Option<u8>>) -> Self {
+        let wanted = |digit: Option<u8>| digit.map_or(Wanted::Any, Wanted::Digit);
+        Self(digits.into_iter().map(wanted).collect())
+    }
+
+    /// The digit wanted in each picture, where one is.
+    fn wanted_digits(&self) -> Vec<Option<u8>> {
+        let digit = |wanted: &Wanted| match wanted {
+            Wanted::Digit(digit) => Some(*digit),
+            Wanted::Any | Wanted::Prompt(_) => None,
+        };
+        self.0.iter().map(digit).collect()
     }
 
     /// One-hot rows [n, classes + 1]; the null digit is the last class.
     fn one_hot(&self, classes: usize, device: &Device) -> Tensor<2> {
         let width = classes + 1;
-        let mut rows = vec![0f32; self.digits.len() * width];
-        for (row, digit) in rows.chunks_mut(width).zip(&self.digits) {
+        let mut rows = vec![0f32; self.0.len() * width];
+        for (row, digit) in rows.chunks_mut(width).zip(self.wanted_digits()) {
             row[digit.map_or(classes, |d| usize::from(d).min(classes))] = 1.0;
         }
-        Tensor::from_data(TensorData::new(rows, [self.digits.len(), width]), device)
+        Tensor::from_data(TensorData::new(rows, [self.0.len(), width]), device)
     }
 }
 
@@ -55,7 +78,7 @@ pub trait Denoiser {
     /// `x` [n, c, h, w] = x0 + σ·noise; `sigma` one for each picture; returns the shape of `x`.
     fn denoise(&self, x: Tensor<4>, sigma: &[f64], cond: &Cond) -> Tensor<4>;
 
-    /// Channels, height and width of a picture.
+    /// Channels, height and width of x.
     fn shape(&self) -> [usize; 3];
 
     /// The range that sampling walks through: it starts at sigma_max, and the last step leads from
@@ -65,6 +88,19 @@ pub trait Denoiser {
     /// Network calls that one evaluation costs a picture.
     fn calls(&self) -> usize {
         1
+    }
+
+    /// What clean `z` look like: themselves, or, where they are latents, the pictures that they stand for.
+    ///
+    /// # Shapes
+    /// `z` [n, c, h, w]; returns n times [`Denoiser::picture_shape`].
+    fn decode(&self, z: Tensor<4>) -> Tensor<4> {
+        z
+    }
+
+    /// Channels, height and width of what [`Denoiser::decode`] makes: those of x, unless x is a latent.
+    fn picture_shape(&self) -> [usize; 3] {
+        self.shape()
     }
 }
 
@@ -83,6 +119,14 @@ impl<D: Denoiser + ?Sized> Denoiser for std::rc::Rc<D> {
 
     fn calls(&self) -> usize {
         (**self).calls()
+    }
+
+    fn decode(&self, z: Tensor<4>) -> Tensor<4> {
+        (**self).decode(z)
+    }
+
+    fn picture_shape(&self) -> [usize; 3] {
+        (**self).picture_shape()
     }
 }
 

@@ -1,8 +1,10 @@
 //! One file a model: its `Config`, its `Module`, its cost.
 
+pub mod clip;
 pub mod noise_level;
 pub mod scorer;
 pub mod unet;
+pub mod vae;
 
 use burn::{module::Module, tensor::Device};
 use serde::{Serialize, de::DeserializeOwned};

@@ -151,7 +151,7 @@ impl Scorer {
     /// # Shapes
     /// `x` [n, 1, size, size]; `sigma` \[n\]; returns [n, classes + 1].
     pub fn log_f(&self, x: Tensor<4>, sigma: Tensor<1>) -> Tensor<2> {
-        let Preconditioning { c_in, c_noise, .. } = Preconditioning::at(sigma.clone());
+        let Preconditioning { c_in, c_noise, .. } = Preconditioning::at(sigma.clone(), SIGMA_DATA);
         let embedding = self.embedding(c_noise);
         let output = self
             .encoder
@@ -170,7 +170,7 @@ impl Scorer {
             c_out,
             c_in,
             c_noise,
-        } = Preconditioning::at(sigma.clone());
+        } = Preconditioning::at(sigma.clone(), SIGMA_DATA);
         let embedding = self.embedding(c_noise);
         let trace = self
             .encoder

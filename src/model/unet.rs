@@ -1,5 +1,5 @@
 //! The U-Net (Ronneberger et al. 2015; Ho et al. 2020) that predicts what to take away from a noisy
-//! digit, given the noise level and the digit.
+//! picture, given the noise level and what the picture is to show: a digit, or what a sentence says.
 
 use burn::{
     config::Config,
@@ -13,9 +13,13 @@ use burn::{
 };
 
 use super::{Cost, ModelConfig};
-use crate::nn::{
-    GroupNorm, GroupNormConfig, ResidualBlock, ResidualBlockConfig, SelfAttention,
-    SelfAttentionConfig, conv1x1, conv3x3, sinusoidal_features, zero_conv3x3,
+use crate::{
+    caption::MAX_TOKENS,
+    nn::{
+        CrossAttention, CrossAttentionConfig, GroupNorm, GroupNormConfig, ResidualBlock,
+        ResidualBlockConfig, SIGMA_DATA, SelfAttention, SelfAttentionConfig, conv1x1, conv3x3,
+        sinusoidal_features, zero_conv3x3,
+    },
 };
 
 /// Configuration of a [`Unet`].
@@ -45,6 +49,12 @@ pub struct UnetConfig {
     /// Classes; one more, the last, means "any": the null condition.
     #[config(default = 10)]
     pub classes: usize,
+    /// Width of the vectors of a sentence's tokens; none: no sentence.
+    #[config(default = "None")]
+    pub context: Option<usize>,
+    /// Standard deviation of what is denoised: [`crate::nn::Preconditioning`].
+    #[config(default = "SIGMA_DATA")]
+    pub sigma_data: f64,
 }
 
 /// F(c_in·x, c_noise, digit): see [`crate::denoiser::Edm`] for what its output means.
@@ -56,6 +66,7 @@ pub struct Unet {
     down: Vec<Level>,
     middle_in: Vec<ResidualBlock>,
     attention: SelfAttention,
+    context: Option<CrossAttention>,
     middle_out: Vec<ResidualBlock>,
     up: Vec<Level>,
     norm: GroupNorm,
@@ -72,6 +83,7 @@ pub struct Unet {
 #[derive(Module, Debug)]
 struct Level {
     blocks: Vec<ResidualBlock>,
+    context: Option<CrossAttention>,
     resample: Conv2d,
 }
 
@@ -103,6 +115,19 @@ impl ModelConfig for UnetConfig {
                 "channels must be 1 to 4096, best multiples of 8",
             ),
             (
+                self.context.is_none_or(|c| (1..=4096).contains(&c)),
+                "context must be 1 to 4096",
+            ),
+            (
+                self.context.is_none()
+                    || self.heads > 0 && self.channels.iter().all(|c| c.is_multiple_of(self.heads)),
+                "heads must divide all of channels where there is a context",
+            ),
+            (
+                self.sigma_data > 0.0 && self.sigma_data.is_finite(),
+                "sigma_data must be above 0",
+            ),
+            (
                 self.heads > 0 && lowest.is_multiple_of(self.heads),
                 "heads must divide the last of channels",
             ),
@@ -128,8 +153,8 @@ impl ModelConfig for UnetConfig {
                 "embedding must be 1 to 4096",
             ),
             (
-                (1..=4096).contains(&self.classes),
-                "classes must be 1 to 4096",
+                (0..=4096).contains(&self.classes),
+                "classes must be 0 to 4096",
             ),
         ];
         match rules.iter().find(|(holds, _)| !holds) {
@@ -147,6 +172,7 @@ impl ModelConfig for UnetConfig {
                 .map(|_| block.init(device))
                 .collect()
         };
+        let context = |level: usize| Some(self.cross_attention(level)?.init(device));
         let last = self.channels.len() - 1;
         let pair = |level: usize| [self.channels[level], self.channels[level + 1]];
         Unet {
@@ -154,6 +180,7 @@ impl ModelConfig for UnetConfig {
             down: (0..last)
                 .map(|level| Level {
                     blocks: blocks(level),
+                    context: context(level),
                     resample: conv3x3(pair(level), 2, device),
                 })
                 .collect(),
@@ -161,6 +188,7 @@ impl ModelConfig for UnetConfig {
             attention: SelfAttentionConfig::new(self.channels[last])
                 .with_heads(self.heads)
                 .init(device),
+            context: context(last),
             middle_out: blocks(last),
             up: (0..last)
                 .rev()
@@ -168,6 +196,7 @@ impl ModelConfig for UnetConfig {
                     let [fine, coarse] = pair(level);
                     Level {
                         blocks: blocks(level),
+                        context: context(level),
                         resample: conv1x1([coarse, fine], device),
                     }
                 })
@@ -193,11 +222,9 @@ impl ModelConfig for UnetConfig {
         let pixels = |level: usize| (self.size >> level).pow(2);
         let blocks = |level: usize| -> Cost {
             let c = self.channels[level];
-            let block = Cost::norm(c)
-                + Cost::norm(c)
-                + Cost::conv(3, [c, c], pixels(level))
-                + Cost::conv(3, [c, c], pixels(level))
-                + Cost::conv(1, [e, 2 * c], 1);
+            let block = ResidualBlockConfig::new([c, c])
+                .with_embedding(Some(e))
+                .cost(pixels(level));
             (0..self.blocks[level]).map(|_| block).sum()
         };
         let last = self.channels.len() - 1;
@@ -206,14 +233,11 @@ impl ModelConfig for UnetConfig {
             Cost::conv(3, [fine, coarse], pixels(level + 1))
                 + Cost::conv(1, [coarse, fine], pixels(level + 1))
         };
-        let (c, p) = (self.channels[last], pixels(last));
-        let attention = Cost::norm(c)
-            + Cost::conv(1, [c, 3 * c], p)
-            + Cost::conv(1, [c, c], p)
-            + Cost {
-                parameters: 0,
-                macs: 2 * p * p * c,
-            };
+        let attention = SelfAttentionConfig::new(self.channels[last]).cost(pixels(last));
+        let context = |level: usize| {
+            let look = self.cross_attention(level);
+            look.map_or(Cost::default(), |look| look.cost(pixels(level), MAX_TOKENS))
+        };
         let picture = [self.picture_channels, self.channels[0]];
         let noise = match self.noise_features {
             0 => Cost::default(),
@@ -223,7 +247,9 @@ impl ModelConfig for UnetConfig {
             .map(|level| blocks(level) + blocks(level))
             .sum::<Cost>()
             + (0..last).map(resample).sum()
+            + (0..last).map(|level| context(level) + context(level)).sum()
             + attention
+            + context(last)
             + Cost::conv(3, picture, pixels(0))
             + Cost::norm(self.channels[0])
             + Cost::conv(3, [picture[1], picture[0]], pixels(0))
@@ -236,13 +262,41 @@ impl ModelConfig for UnetConfig {
     }
 }
 
+impl UnetConfig {
+    /// A U-Net over latents of this shape that a sentence steers, whose tokens are vectors of width
+    /// `context`; `sigma_data` is the latents' standard deviation.
+    pub fn of_latents([channels, size, _]: [usize; 3], context: usize, sigma_data: f64) -> Self {
+        Self::new()
+            .with_size(size)
+            .with_picture_channels(channels)
+            .with_channels(vec![64, 152])
+            .with_blocks(vec![1, 1])
+            .with_classes(0)
+            .with_context(Some(context))
+            .with_sigma_data(sigma_data)
+    }
+
+    fn cross_attention(&self, level: usize) -> Option<CrossAttentionConfig> {
+        let look = |context| CrossAttentionConfig::new(self.channels[level], context);
+        self.context
+            .map(|context| look(context).with_heads(self.heads))
+    }
+}
+
 impl Unet {
-    /// `c_noise` is not looked at where the configuration has no noise features.
+    /// `c_noise` is not looked at where the configuration has no noise features, nor `context` where it
+    /// has no context.
     ///
     /// # Shapes
-    /// `x` [n, channels, size, size]; `c_noise` \[n\]; `class` [n, classes + 1], one-hot.
-    /// Returns the shape of `x`.
-    pub fn forward(&self, x: Tensor<4>, c_noise: Tensor<1>, class: Tensor<2>) -> Tensor<4> {
+    /// `x` [n, channels, size, size]; `c_noise` \[n\]; `class` [n, classes + 1], one-hot; `context`
+    /// [n, tokens, context]. Returns the shape of `x`.
+    pub fn forward(
+        &self,
+        x: Tensor<4>,
+        c_noise: Tensor<1>,
+        class: Tensor<2>,
+        context: Option<&Tensor<3>>,
+    ) -> Tensor<4> {
         let mut embedding = self.class.forward(class);
         if let Some(noise) = &self.noise {
             let features = sinusoidal_features(c_noise, self.noise_features, &x.device());
@@ -256,19 +310,24 @@ impl Unet {
                 .fold(h, |h, block| block.forward(h, Some(&embedding)))
         };
 
+        let look = |look: &Option<CrossAttention>, h: Tensor<4>| match (look, context) {
+            (Some(look), Some(context)) => look.forward(h, context),
+            _ => h,
+        };
+
         let mut h = self.stem.forward(x);
         let mut skips = Vec::with_capacity(self.down.len());
         for level in &self.down {
-            h = run(&level.blocks, h);
+            h = look(&level.context, run(&level.blocks, h));
             skips.push(h.clone());
             h = level.resample.forward(h);
         }
         h = run(&self.middle_in, h);
-        h = self.attention.forward(h);
+        h = look(&self.context, self.attention.forward(h));
         h = run(&self.middle_out, h);
         for (level, skip) in self.up.iter().zip(skips.into_iter().rev()) {
             h = self.upsample.forward(level.resample.forward(h)) + skip;
-            h = run(&level.blocks, h);
+            h = look(&level.context, run(&level.blocks, h));
         }
         self.head.forward(silu(self.norm.forward(h, None)))
     }
@@ -291,6 +350,18 @@ mod tests {
             cost.parameters
         );
         assert!(cost.mflop() <= 100.0, "{} MFLOP", cost.mflop());
+    }
+
+    #[test]
+    fn the_one_over_latents_is_within_budget() {
+        let config = UnetConfig::of_latents([4, 8, 8], 96, 1.0);
+        assert_eq!(config.check(), Ok(()));
+        let cost = config.cost();
+        assert_eq!(cost.parameters, config.init(&Device::flex()).num_params());
+        // A byte a number, and a scale for each block.
+        let bytes = cost.parameters as f64 * (1.0 + 4.0 / crate::weights::BLOCK as f64);
+        assert!(bytes <= 2e6, "{bytes} bytes");
+        assert!(cost.mflop() <= 60.0, "{} MFLOP", cost.mflop());
     }
 
     #[test]
@@ -333,6 +404,7 @@ mod tests {
             noise_features in 0usize..12,
             embedding in 0usize..9,
             classes in 0usize..4,
+            context in prop::option::of(0usize..6),
         ) {
             // Half of the cases are the likelier to be possible.
             let (channels, blocks, size) = if even {
@@ -343,6 +415,7 @@ mod tests {
             };
             let config = UnetConfig {
                 size, picture_channels, channels, blocks, heads, noise_features, embedding, classes,
+                context, sigma_data: 1.0,
             };
             if config.check().is_ok() {
                 let device = Device::flex();
@@ -356,6 +429,7 @@ mod tests {
                     Tensor::ones(shape, &device),
                     Tensor::ones([2], &device),
                     zeros([2, classes + 1]),
+                    Some(&Tensor::ones([2, 3, context.unwrap_or(1)], &device)),
                 );
                 prop_assert_eq!(out.dims(), shape);
             }

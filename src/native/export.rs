@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     library::Network,
-    model::{ModelConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig, unet::UnetConfig},
+    model::{
+        ModelConfig, clip::ClipConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig,
+        unet::UnetConfig, vae::VaeConfig,
+    },
     native::{device::DeviceError, train::Checkpoint},
     weights::{self, Entry, Manifest, Source, WeightsError},
 };
@@ -44,9 +47,13 @@ pub fn network(network: Network, run: &Path, folder: &Path) -> Result<Entry, Exp
     let checkpoint = Checkpoint::open(run).map_err(SampleError::from)?;
     let source = Trained(&checkpoint, network);
     let (entry, bytes) = match network {
-        Network::Unet | Network::UnetBlind => encode::<UnetConfig>(&source, &device)?,
+        Network::Unet | Network::UnetBlind | Network::Text => {
+            encode::<UnetConfig>(&source, &device)?
+        }
         Network::NoiseLevel => encode::<NoiseLevelConfig>(&source, &device)?,
         Network::Scorer => encode::<ScorerConfig>(&source, &device)?,
+        Network::Vae => encode::<VaeConfig>(&source, &device)?,
+        Network::Clip => encode::<ClipConfig>(&source, &device)?,
     };
     atomic::write(&folder.join(&entry.file), &bytes)?;
     let mut manifest = match sample::manifest(folder) {

@@ -9,6 +9,8 @@ pub mod evaluation;
 pub mod export;
 pub mod idx;
 pub mod picture;
+pub mod reconstruct;
 pub mod sample;
 pub mod serve;
+pub mod similarity;
 pub mod train;

@@ -115,8 +115,8 @@ impl Source for Trained<'_> {
     }
 }
 
-/// Generates a picture for each request, each height × width × channels in [-1, 1], with a progress bar
-/// on a terminal. `interrupted` stops it between two steps.
+/// Generates a picture for each request, each height × width × channels in [-1, 1], of the denoiser's
+/// [`Denoiser::picture_shape`], with a progress bar on a terminal. `interrupted` stops it between two steps.
 ///
 /// # Errors
 /// [`SampleError`].
@@ -127,7 +127,7 @@ pub fn sample(
     device: &Device,
     interrupted: &AtomicBool,
 ) -> Result<Vec<Vec<f32>>, SampleError> {
-    let pixels: usize = denoiser.shape().iter().product();
+    let pixels: usize = denoiser.picture_shape().iter().product();
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left")
         .expect("a valid template");
     let bar = ProgressBar::new(requests.len() as u64).with_style(style);
@@ -139,7 +139,9 @@ pub fn sample(
                 return Err(SampleError::Interrupted);
             }
         }
-        pictures.extend(run.frame().x.chunks(pixels).map(<[f32]>::to_vec));
+        let decoded = pollster::block_on(run.pictures())?;
+        let values = decoded.unwrap_or_else(|| run.frame().x);
+        pictures.extend(values.chunks(pixels).map(<[f32]>::to_vec));
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();
@@ -151,6 +153,7 @@ pub fn balanced(count: usize, seed: u64) -> Vec<Request> {
     (0..count)
         .map(|i| Request {
             digit: Some((i % 10) as u8),
+            prompt: None,
             seed: seed.wrapping_add(i as u64),
         })
         .collect()

@@ -5,13 +5,15 @@ mod embedding;
 mod encoder;
 mod norm;
 mod preconditioning;
+mod pyramid;
 mod residual;
 
-pub use attention::{SelfAttention, SelfAttentionConfig};
+pub use attention::{CrossAttention, CrossAttentionConfig, SelfAttention, SelfAttentionConfig};
 pub use embedding::sinusoidal_features;
 pub use encoder::{Encoder, EncoderConfig, Trace};
 pub use norm::{GroupNorm, GroupNormConfig};
 pub use preconditioning::{Preconditioning, SIGMA_DATA};
+pub use pyramid::{Pyramid, PyramidConfig};
 pub use residual::{ResidualBlock, ResidualBlockConfig};
 
 use burn::{

@@ -31,13 +31,14 @@ pub struct Preconditioning {
 }
 
 impl Preconditioning {
-    /// The factors for each picture's σ, \[n\].
-    pub fn at(sigma: Tensor<1>) -> Self {
+    /// The factors for each picture's σ, \[n\], where what is denoised has the standard deviation
+    /// `sigma_data`.
+    pub fn at(sigma: Tensor<1>, sigma_data: f64) -> Self {
         let per_picture = |column: Tensor<1>| column.reshape([-1, 1, 1, 1]);
-        let total = (sigma.clone().square() + SIGMA_DATA * SIGMA_DATA).sqrt();
+        let total = (sigma.clone().square() + sigma_data * sigma_data).sqrt();
         Self {
-            c_skip: per_picture((total.clone().recip() * SIGMA_DATA).square()),
-            c_out: per_picture(sigma.clone() * SIGMA_DATA / total.clone()),
+            c_skip: per_picture((total.clone().recip() * sigma_data).square()),
+            c_out: per_picture(sigma.clone() * sigma_data / total.clone()),
             c_in: per_picture(total.recip()),
             c_noise: sigma.log() / 4.0,
         }

@@ -8,6 +8,7 @@ use burn::{
 };
 
 use super::{GroupNorm, GroupNormConfig, conv1x1, conv3x3, zero_conv3x3};
+use crate::model::Cost;
 
 /// Configuration of a [`ResidualBlock`].
 #[derive(Config, Debug)]
@@ -15,6 +16,7 @@ pub struct ResidualBlockConfig {
     /// Channels in and out.
     pub channels: [usize; 2],
     /// Width of the embedding that modulates the block; none: a plain block.
+    #[config(default = "None")]
     pub embedding: Option<usize>,
 }
 
@@ -44,6 +46,19 @@ impl ResidualBlockConfig {
             conv2: zero_conv3x3([output, output], device),
             skip: (input != output).then(|| conv1x1([input, output], device)),
         }
+    }
+
+    /// Parameters and multiply–accumulates of a block on `pixels` pixels.
+    pub fn cost(&self, pixels: usize) -> Cost {
+        let [input, output] = self.channels;
+        let modulation = self.embedding.map(|e| Cost::conv(1, [e, 2 * output], 1));
+        let skip = (input != output).then(|| Cost::conv(1, [input, output], pixels));
+        Cost::norm(input)
+            + Cost::conv(3, [input, output], pixels)
+            + modulation.unwrap_or_default()
+            + Cost::norm(output)
+            + Cost::conv(3, [output, output], pixels)
+            + skip.unwrap_or_default()
     }
 }
 

@@ -5,10 +5,13 @@ use std::{cell::RefCell, rc::Rc, str::FromStr};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use js_sys::{Error, Float32Array, Float64Array, Object, Reflect};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 use crate::{
+    caption::{Phrasing, Said, Tokens, describe},
     denoiser::{Cond, Denoiser, Reading, SIGMA_MIN},
     generation::{self, Generation, Request, Settings},
     image::{DIGIT_PIXELS, DIGIT_SIZE},
@@ -16,6 +19,7 @@ use crate::{
     model::scorer,
     rng,
     sampler::SamplerKind,
+    scene::{self, Colour, Scene, Size, Slant, Strokes, Thickness},
     schedule::BetaSchedule,
     weights::{Manifest, WeightsFile},
 };
@@ -76,6 +80,7 @@ struct GeneratorInfo {
 /// What `start` takes: the model, the picture and how to generate it.
 #[derive(Deserialize)]
 struct Start {
+    #[serde(default)]
     model: Option<String>,
     #[serde(flatten)]
     request: Request,
@@ -129,7 +134,7 @@ impl Engine {
             .map_err(exception)
     }
 
-    /// A run of `{model, digit, seed, steps, sampler, schedule, guidance, eta}`; what is left out has
+    /// A run of `{model, digit, prompt, seed, steps, sampler, schedule, guidance, eta}`; what is left out has
     /// its default. It starts from pure noise, or from `picture` with noise of amount `sigma` on it. No
     /// network call is made yet.
     pub fn start(
@@ -225,6 +230,96 @@ impl Engine {
         object(&[("denoised", floats(&denoised))])
     }
 
+    /// What the autoencoder makes of a coloured picture: `{latent, deviation}`, the mean and the standard
+    /// deviation of each number of the latent.
+    pub async fn encode(&self, picture: Vec<f32>) -> Result<JsValue, JsValue> {
+        let (vae, config) = self.library.vae().map_err(exception)?;
+        let posterior = vae.encode(self.tensor(picture, config.picture())?);
+        let deviation = (posterior.log_variance / 2.0).exp();
+        object(&[
+            ("latent", floats(&pixels(posterior.mean).await?)),
+            ("deviation", floats(&pixels(deviation).await?)),
+        ])
+    }
+
+    /// The coloured picture that a latent stands for: `{picture}`.
+    pub async fn decode(&self, latent: Vec<f32>) -> Result<JsValue, JsValue> {
+        let (vae, config) = self.library.vae().map_err(exception)?;
+        let picture = vae.decode(self.tensor(latent, config.latent())?);
+        object(&[("picture", floats(&pixels(picture).await?))])
+    }
+
+    /// Where a coloured picture lies in the space that it shares with sentences: `{embedding}`, of length 1.
+    #[wasm_bindgen(js_name = embedPicture)]
+    pub async fn embed_picture(&self, picture: Vec<f32>) -> Result<JsValue, JsValue> {
+        let (clip, _) = self.library.clip().map_err(exception)?;
+        let picture = self.tensor(picture, [scene::CHANNELS, scene::SIZE, scene::SIZE])?;
+        object(&[("embedding", floats(&numbers(clip.image(picture)).await?))])
+    }
+
+    /// Where a sentence lies there: `{embedding, unknown, cut, scale}`, the words that are not known, how
+    /// many known ones came too late, and what cosines are multiplied by before a softmax.
+    #[wasm_bindgen(js_name = embedText)]
+    pub async fn embed_text(&self, text: &str) -> Result<JsValue, JsValue> {
+        let (clip, tokenizer) = self.library.clip().map_err(exception)?;
+        let tokens = tokenizer.encode(text);
+        let encoded = clip.text().forward(std::slice::from_ref(&tokens));
+        let scale = numbers(clip.logit_scale()).await?[0];
+        let Tokens { unknown, cut, .. } = tokens;
+        object(&[
+            ("embedding", floats(&numbers(encoded.embedding).await?)),
+            (
+                "unknown",
+                serde_wasm_bindgen::to_value(&unknown).map_err(exception)?,
+            ),
+            ("cut", (cut as f64).into()),
+            ("scale", f64::from(scale).into()),
+        ])
+    }
+
+    /// A scene of a digit and a sentence about it, both at random: `{scene, caption}`.
+    pub fn scene(digit: u8, seed: f64) -> Result<JsValue, JsValue> {
+        let mut random = ChaCha8Rng::seed_from_u64(seed as u64);
+        let scene = Scene::random(digit.min(9), &mut random);
+        let said = Said::random(&scene, &mut random);
+        let caption = describe(&scene, said, Phrasing::Trained, &mut random);
+        let scene = Attributes::of(&scene);
+        object(&[
+            (
+                "scene",
+                serde_wasm_bindgen::to_value(&scene).map_err(exception)?,
+            ),
+            ("caption", caption.into()),
+        ])
+    }
+
+    /// A digit, 28 × 28, written anew in colour as a scene says: `{picture}`. Nothing to write is an error.
+    pub fn paint(x: Vec<f32>, scene: JsValue, seed: f64) -> Result<JsValue, JsValue> {
+        let wanted: Attributes = serde_wasm_bindgen::from_value(scene).map_err(exception)?;
+        let x = finite(x, [1, DIGIT_SIZE, DIGIT_SIZE])?;
+        let ink: Vec<f32> = x.iter().map(|v| (v + 1.0) / 2.0).collect();
+        let strokes = Strokes::of(&ink, DIGIT_SIZE).ok_or_else(|| {
+            exception("there is no ink in the picture, so there is nothing to paint")
+        })?;
+        let mut random = ChaCha8Rng::seed_from_u64(seed as u64);
+        let picture = wanted.scene(&mut random).paint(&strokes);
+        object(&[("picture", floats(&picture))])
+    }
+
+    /// What is seen in a coloured picture: `{ink, paper, thickness, slant, size}`; null where nothing is
+    /// drawn on it.
+    pub fn measure(picture: Vec<f32>) -> Result<JsValue, JsValue> {
+        let picture = finite(picture, [scene::CHANNELS, scene::SIZE, scene::SIZE])?;
+        let seen = scene::measure(&picture).map(|seen| Seen {
+            ink: seen.ink(),
+            paper: seen.paper(),
+            thickness: seen.thickness(),
+            slant: seen.slant(),
+            size: seen.size(),
+        });
+        serde_wasm_bindgen::to_value(&seen).map_err(exception)
+    }
+
     /// The crate's Gaussian noise for a digit: what a run with this seed adds, its start with stream 0.
     pub fn noise(seed: f64, stream: f64) -> Float32Array {
         let noise = rng::gaussian(seed as u64, stream as u64, DIGIT_PIXELS);
@@ -253,16 +348,89 @@ impl Engine {
 }
 
 impl Engine {
-    /// A picture on the device, [1, 1, 28, 28].
+    /// A digit on the device, [1, 1, 28, 28].
     fn picture(&self, x: Vec<f32>) -> Result<Tensor<4>, JsValue> {
-        if x.len() != DIGIT_PIXELS || x.iter().any(|v| !v.is_finite()) {
-            return Err(exception(format!(
-                "the picture must have {DIGIT_PIXELS} finite numbers"
-            )));
-        }
-        let data = TensorData::new(x, [1, 1, DIGIT_SIZE, DIGIT_SIZE]);
-        Ok(Tensor::from_data(data, self.library.device()))
+        self.tensor(x, [1, DIGIT_SIZE, DIGIT_SIZE])
     }
+
+    /// A picture, height × width × channels, on the device, [1, channels, height, width].
+    fn tensor(&self, picture: Vec<f32>, shape: [usize; 3]) -> Result<Tensor<4>, JsValue> {
+        let [channels, height, width] = shape;
+        let data = TensorData::new(finite(picture, shape)?, [1, height, width, channels]);
+        let tensor: Tensor<4> = Tensor::from_data(data, self.library.device());
+        Ok(tensor.permute([0, 3, 1, 2]))
+    }
+}
+
+/// A scene as the page knows it: its names without its numbers.
+#[derive(Serialize, Deserialize)]
+struct Attributes {
+    digit: u8,
+    #[serde(flatten)]
+    seen: Seen,
+}
+
+/// What can be seen in a picture of any digit.
+#[derive(Serialize, Deserialize)]
+struct Seen {
+    ink: Colour,
+    paper: Colour,
+    thickness: Thickness,
+    slant: Slant,
+    size: Size,
+}
+
+impl Attributes {
+    fn of(scene: &Scene) -> Self {
+        let &Scene {
+            digit,
+            ink,
+            paper,
+            thickness,
+            slant,
+            size,
+            ..
+        } = scene;
+        Self {
+            digit,
+            seen: Seen {
+                ink,
+                paper,
+                thickness,
+                slant,
+                size,
+            },
+        }
+    }
+
+    fn scene(self, random: &mut ChaCha8Rng) -> Scene {
+        let Self { digit, seen } = self;
+        let colours = [seen.ink, seen.paper];
+        Scene::of(
+            digit,
+            colours,
+            seen.thickness,
+            seen.slant,
+            seen.size,
+            random,
+        )
+    }
+}
+
+/// The values of a picture of this shape, if that is what they are.
+fn finite(values: Vec<f32>, shape: [usize; 3]) -> Result<Vec<f32>, JsValue> {
+    let len: usize = shape.iter().product();
+    if values.len() == len && values.iter().all(|v| v.is_finite()) {
+        return Ok(values);
+    }
+    Err(exception(format!(
+        "the picture must have {len} finite numbers"
+    )))
+}
+
+/// One picture, [1, channels, height, width], as height × width × channels.
+async fn pixels(picture: Tensor<4>) -> Result<Vec<f32>, JsValue> {
+    numbers(picture.permute([0, 2, 3, 1])).await
 }
 
 fn asked(digit: Option<u8>) -> Result<Cond, JsValue> {
@@ -270,9 +438,7 @@ fn asked(digit: Option<u8>) -> Result<Cond, JsValue> {
         Some(digit) if digit > 9 => {
             Err(exception(format!("the digit must be 0 to 9, not {digit}")))
         }
-        digit => Ok(Cond {
-            digits: vec![digit],
-        }),
+        digit => Ok(Cond::digits([digit])),
     }
 }
 
@@ -322,12 +488,13 @@ impl Run {
         let generation = self.generation.borrow();
         frame(
             &generation.as_ref().ok_or_else(|| exception(BUSY))?.frame(),
+            None,
             0.0,
         )
     }
 
-    /// Makes one step. `{step, steps, sigma, nfe, ms, width, height, channels, x, denoised}`, or null
-    /// when the run is done.
+    /// Makes one step. `{step, steps, sigma, nfe, ms, width, height, channels, x, denoised, picture}`, or
+    /// null when the run is done. `picture` is null unless x is a latent.
     pub async fn step(&self) -> Result<JsValue, JsValue> {
         let mut generation = self
             .generation
@@ -336,10 +503,15 @@ impl Run {
             .ok_or_else(|| exception(BUSY))?;
         let started = now();
         let next = generation.next().await;
+        let picture = match next {
+            Ok(Some(_)) => generation.pictures().await,
+            _ => Ok(None),
+        };
         let ms = now() - started;
         *self.generation.borrow_mut() = Some(generation);
-        match next.map_err(exception)? {
-            Some(next) => frame(&next, ms),
+        let (next, picture) = (next.map_err(exception)?, picture.map_err(exception)?);
+        match next {
+            Some(next) => frame(&next, picture.as_deref(), ms),
             None => Ok(JsValue::NULL),
         }
     }
@@ -351,7 +523,7 @@ extern "C" {
     fn now() -> f64;
 }
 
-fn frame(frame: &generation::Frame, ms: f64) -> Result<JsValue, JsValue> {
+fn frame(frame: &generation::Frame, picture: Option<&[f32]>, ms: f64) -> Result<JsValue, JsValue> {
     object(&[
         ("step", (frame.step as f64).into()),
         ("steps", (frame.steps as f64).into()),
@@ -366,5 +538,6 @@ fn frame(frame: &generation::Frame, ms: f64) -> Result<JsValue, JsValue> {
             "denoised",
             frame.denoised.as_deref().map_or(JsValue::NULL, floats),
         ),
+        ("picture", picture.map_or(JsValue::NULL, floats)),
     ])
 }

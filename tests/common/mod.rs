@@ -14,7 +14,9 @@ use unnoise::{
     denoiser::Edm,
     model::{
         ModelConfig,
+        clip::ClipConfig,
         unet::{Unet, UnetConfig},
+        vae::VaeConfig,
     },
     native::export,
     rng,
@@ -37,6 +39,35 @@ pub fn tiny_digits() -> UnetConfig {
         .with_size(28)
         .with_channels(vec![8, 8, 8])
         .with_blocks(vec![1, 1, 1])
+}
+
+/// 64×64 in colour to 8×8×4 and back.
+pub fn tiny_vae() -> VaeConfig {
+    VaeConfig::new()
+        .with_channels(vec![4, 4, 4])
+        .with_encoder_blocks(vec![0, 0, 1])
+        .with_decoder_blocks(vec![0, 0, 1])
+}
+
+/// Vectors of width 8 for a sentence's tokens.
+pub fn tiny_clip() -> ClipConfig {
+    ClipConfig::new()
+        .with_text_width(8)
+        .with_text_layers(1)
+        .with_heads(2)
+        .with_channels(vec![4, 4])
+        .with_blocks(vec![0, 1])
+        .with_embedding(6)
+}
+
+/// A U-Net over latents of `size` that such vectors steer.
+pub fn tiny_latents(size: usize) -> UnetConfig {
+    tiny()
+        .with_size(size)
+        .with_picture_channels(4)
+        .with_classes(0)
+        .with_context(Some(8))
+        .with_sigma_data(1.25)
 }
 
 /// A network whose weights are drawn from `seed`.
@@ -129,10 +160,16 @@ pub fn bits<M: Module>(module: M) -> Vec<(String, Vec<u32>)> {
         .collect()
 }
 
-/// A quantised file of a network and its line in the manifest.
-pub fn encoded(config: &UnetConfig, seed: u64, device: &Device) -> (Entry, Vec<u8>) {
-    let file = "unet.safetensors".to_string();
-    let bytes = weights::encode(unet(config, seed, device), &file).expect("finite weights");
+/// A quantised file of a network by formula, and its line in the manifest.
+pub fn encoded<C: ModelConfig>(
+    name: &str,
+    config: &C,
+    seed: u64,
+    device: &Device,
+) -> (Entry, Vec<u8>) {
+    let file = format!("{name}.safetensors");
+    let network = fill(config.init(device), seed);
+    let bytes = weights::encode(network, &file).expect("finite weights");
     let entry = Entry {
         bytes: bytes.len() as u64,
         sha256: weights::sha256(&bytes),
@@ -149,9 +186,22 @@ pub fn encoded(config: &UnetConfig, seed: u64, device: &Device) -> (Entry, Vec<u
 
 /// A folder of exported weights.
 pub fn export(folder: &Path, config: &UnetConfig, seed: u64, device: &Device) {
-    let (entry, bytes) = encoded(config, seed, device);
-    fs::write(folder.join(&entry.file), bytes).expect("a writable folder");
+    write(folder, [("unet", encoded("unet", config, seed, device))]);
+}
+
+/// A folder of all that text to picture needs.
+pub fn export_text(folder: &Path, device: &Device) {
+    let vae = encoded("vae", &tiny_vae(), 1, device);
+    let clip = encoded("clip", &tiny_clip(), 2, device);
+    let text = encoded("text", &tiny_latents(8), 3, device);
+    write(folder, [("vae", vae), ("clip", clip), ("text", text)]);
+}
+
+fn write<const N: usize>(folder: &Path, networks: [(&str, (Entry, Vec<u8>)); N]) {
     let mut manifest = Manifest::default();
-    manifest.models.insert("unet".into(), entry);
+    for (name, (entry, bytes)) in networks {
+        fs::write(folder.join(&entry.file), bytes).expect("a writable folder");
+        manifest.models.insert(name.into(), entry);
+    }
     export::write_manifest(folder, &manifest).expect("a writable folder");
 }

@@ -1,13 +1,18 @@
 //! How good samples are: whether the digit asked for is the digit seen, and how far from real digits
 //! they lie; and how well noise is seen.
 
+pub mod clip;
 pub mod frechet;
+pub mod judge;
 pub mod lenet;
 pub mod noise;
 pub mod suite;
+pub mod text;
+pub mod vae;
 
 use std::fmt;
 
+use burn::tensor::Tensor;
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -103,6 +108,13 @@ impl Report {
             ..self
         }
     }
+}
+
+/// A tensor's values, on the host.
+fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, EvaluationError> {
+    tensor
+        .try_into_vec_as::<f32>()
+        .map_err(|error| EvaluationError::Device(error.to_string()))
 }
 
 /// Of the labels that are `wanted`, the share that was seen; none where none is.

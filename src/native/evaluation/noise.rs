@@ -5,7 +5,7 @@ use std::fmt;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::EvaluationError;
+use super::{EvaluationError, numbers};
 use crate::{
     denoiser::{Cond, Denoiser, Descent},
     image::{self, DIGIT_PIXELS},
@@ -77,9 +77,7 @@ pub fn losses(
         let batches = digits.images.chunks(BATCH * DIGIT_PIXELS);
         for (stream, (batch, labels)) in batches.zip(digits.labels.chunks(BATCH)).enumerate() {
             let (x0, x) = noisy(batch, sigma, stream, device);
-            let cond = Cond {
-                digits: labels.iter().copied().map(Some).collect(),
-            };
+            let cond = Cond::digits(labels.iter().copied().map(Some));
             let denoised = denoiser.denoise(x, &vec![sigma; labels.len()], &cond);
             sum += f64::from(numbers((denoised - x0).square().sum())?[0]);
         }
@@ -96,12 +94,6 @@ fn noisy(images: &[u8], sigma: f64, stream: usize, device: &Device) -> (Tensor<4
     let x = x0.iter().zip(noise);
     let x = x.map(|(x0, noise)| x0 + (sigma * noise) as f32).collect();
     (digits::pictures(x0, device), digits::pictures(x, device))
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, EvaluationError> {
-    tensor
-        .try_into_vec_as::<f32>()
-        .map_err(|error| EvaluationError::Device(error.to_string()))
 }
 
 /// σ̂ by σ, as text.

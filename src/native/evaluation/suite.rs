@@ -1,54 +1,122 @@
-//! What `unnoise eval` measures of each generator, and where the figures go.
+//! What `unnoise eval` measures, and where the figures go.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde_json::{Map, Value};
+use thiserror::Error;
 
-use crate::{generation::Settings, library::Generator, weights::Manifest};
+use crate::{
+    generation::Settings,
+    library::{Generator, Network},
+    weights::Manifest,
+};
 
-/// How a generator is measured unless told otherwise: the U-Nets in 20 network calls a picture, guidance
-/// counted twice.
+/// What can be measured: whatever generates, and two networks that do not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// By what it generates.
+    Generator(Generator),
+    /// By its reconstructions.
+    Vae,
+    /// By which sentences it finds near.
+    Clip,
+}
+
+impl Subject {
+    /// Everything, in the order of the lesson.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let generators = Generator::ALL.into_iter().map(Self::Generator);
+        generators.chain([Self::Vae, Self::Clip])
+    }
+
+    /// The name by which it is asked for.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generator(generator) => generator.name(),
+            Self::Vae => Network::Vae.name(),
+            Self::Clip => Network::Clip.name(),
+        }
+    }
+
+    /// The networks that it needs.
+    pub fn networks(self) -> &'static [Network] {
+        match self {
+            Self::Generator(generator) => generator.networks(),
+            Self::Vae => &[Network::Vae],
+            Self::Clip => &[Network::Clip],
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Subject {
+    type Err = UnknownSubject;
+
+    fn from_str(name: &str) -> Result<Self, UnknownSubject> {
+        let found = Self::all().find(|one| one.name() == name);
+        found.ok_or_else(|| UnknownSubject(name.into()))
+    }
+}
+
+/// A name that no [`Subject`] has.
+#[derive(Error, Clone, PartialEq, Eq, Debug)]
+#[error("there is nothing called {0:?} to measure: choose one of {names}", names = Subject::all().map(Subject::name).collect::<Vec<_>>().join(", "))]
+pub struct UnknownSubject(pub String);
+
+/// How a generator is measured unless told otherwise: the U-Nets for digits in 20 network calls a picture,
+/// guidance counted twice, the others as they are used.
 pub fn settings(generator: Generator) -> Settings {
     let defaults = generator.defaults();
-    match generator.follows_a_gradient() {
-        true => defaults,
-        false => Settings {
+    match generator {
+        Generator::Digits | Generator::DigitsBlind | Generator::DigitsEstimated => Settings {
             steps: 10,
             ..defaults
         },
+        Generator::Scorer | Generator::ScorerPlain | Generator::NoiseLevel | Generator::Text => {
+            defaults
+        }
     }
 }
 
 /// How many pictures are measured.
-pub fn count(generator: Generator, quick: bool) -> usize {
-    match (generator.follows_a_gradient(), quick) {
-        (false, false) => 10_000,
-        (false, true) | (true, false) => 1_000,
-        (true, true) => 200,
+pub fn count(subject: Subject, quick: bool) -> usize {
+    use Generator::{Digits, DigitsBlind, DigitsEstimated};
+    match (subject, quick) {
+        (Subject::Generator(Digits | DigitsBlind | DigitsEstimated), false) => 10_000,
+        (Subject::Generator(Digits | DigitsBlind | DigitsEstimated), true) => 1_000,
+        (Subject::Generator(_), false) => 1_000,
+        (Subject::Generator(_), true) => 200,
+        (Subject::Vae | Subject::Clip, false) => 10_000,
+        (Subject::Vae | Subject::Clip, true) => 1_000,
     }
 }
 
-/// The figures of each generator, by name.
+/// The figures of each subject, by name.
 #[derive(Debug, Default)]
 pub struct Figures(BTreeMap<&'static str, Map<String, Value>>);
 
 impl Figures {
     /// Notes a figure.
-    pub fn set(&mut self, generator: Generator, name: &str, figure: Value) {
-        let of = self.0.entry(generator.name()).or_default();
+    pub fn set(&mut self, subject: Subject, name: &str, figure: Value) {
+        let of = self.0.entry(subject.name()).or_default();
         of.insert(name.into(), figure);
     }
 
-    /// Writes the figures into the manifest: each generator's into the line of its last network, beside
+    /// Writes the figures into the manifest: each subject's into the line of its last network, beside
     /// those of the others.
     pub fn record(&self, manifest: &mut Manifest) {
-        for generator in Generator::ALL {
-            let line = generator.networks().last().map(|network| network.name());
-            if let Some(figures) = self.0.get(generator.name())
+        for subject in Subject::all() {
+            let line = subject.networks().last().map(|network| network.name());
+            if let Some(figures) = self.0.get(subject.name())
                 && let Some(entry) = line.and_then(|name| manifest.models.get_mut(name))
             {
                 let mut quality = entry.quality.as_object().cloned().unwrap_or_default();
-                quality.insert(generator.name().into(), figures.clone().into());
+                quality.insert(subject.name().into(), figures.clone().into());
                 entry.quality = quality.into();
             }
         }
@@ -87,8 +155,8 @@ mod tests {
         let mut manifest = Manifest::default();
         manifest.models.insert("scorer".into(), entry);
         let mut figures = Figures::default();
-        figures.set(Generator::Scorer, "share", json!(0.9));
-        figures.set(Generator::Digits, "share", json!(1.0));
+        figures.set(Subject::Generator(Generator::Scorer), "share", json!(0.9));
+        figures.set(Subject::Generator(Generator::Digits), "share", json!(1.0));
         figures.record(&mut manifest);
         let quality = &manifest.models["scorer"].quality;
         assert_eq!(

@@ -71,7 +71,7 @@ impl Digits {
     }
 
     /// Which digit of the training set each sample of a step is: every epoch is a new permutation.
-    fn indices(&self, step: u64, batch: usize) -> Vec<usize> {
+    pub fn indices(&self, step: u64, batch: usize) -> Vec<usize> {
         let epoch_steps = (self.train.len() / batch).max(1) as u64;
         let mut order: Vec<usize> = (0..self.train.len()).collect();
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);

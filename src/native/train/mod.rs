@@ -2,13 +2,17 @@
 //! sees while it runs.
 
 mod checkpoint;
+pub mod clip;
 pub mod digits;
 mod ema;
 mod negatives;
 pub mod noise_level;
+pub mod pictures;
 pub mod scorer;
 mod show;
+pub mod text;
 pub mod unet;
+pub mod vae;
 
 use std::{
     io::Write,
@@ -118,14 +122,17 @@ pub enum TrainError {
 impl Recipe {
     /// What the shipped weights of a network were trained with.
     pub fn of(network: Network) -> Self {
-        let (epochs, learning_rate) = match network {
-            Network::Unet | Network::UnetBlind => (10, 3e-3),
-            Network::Scorer => (10, 2e-3),
-            Network::NoiseLevel => (6, 2e-3),
+        let (epochs, batch, learning_rate) = match network {
+            Network::Unet | Network::UnetBlind => (10, 64, 3e-3),
+            Network::Scorer => (10, 64, 2e-3),
+            Network::NoiseLevel => (6, 64, 2e-3),
+            Network::Vae => (12, 32, 2e-3),
+            Network::Clip => (12, 64, 2e-3),
+            Network::Text => (60, 128, 2e-3),
         };
         Self {
             epochs,
-            batch: 64,
+            batch,
             learning_rate,
             warmup: 300,
             ema_decay: 0.9995,

@@ -24,6 +24,7 @@ pub fn digits(denoiser: Rc<dyn Denoiser>, device: &Device, png: &Path) -> Result
         .flat_map(|seed| {
             (0..10).map(move |digit| Request {
                 digit: Some(digit),
+                prompt: None,
                 seed,
             })
         })

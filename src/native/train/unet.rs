@@ -48,14 +48,22 @@ impl UnetTask {
     }
 }
 
-/// The EDM loss: λ(σ)·(D(x0 + σ·noise; σ) − x0)², λ = (σ² + σ_d²)/(σ·σ_d)², a mean over pixels and
-/// pictures.
+/// [`edm_loss`] on digits.
 pub fn denoising_loss(denoised: Tensor<4>, batch: &Batch) -> Tensor<1> {
     let device = denoised.device();
-    let variance = batch.sigma(&device).square();
-    let weight =
-        (variance.clone() + SIGMA_DATA * SIGMA_DATA) / (variance * SIGMA_DATA * SIGMA_DATA);
     let error = denoised - batch.x0(&device);
+    edm_loss(error, batch.sigma(&device), SIGMA_DATA)
+}
+
+/// The EDM loss: λ(σ)·(D(x0 + σ·noise; σ) − x0)², λ = (σ² + σ_d²)/(σ·σ_d)², a mean over pixels and
+/// pictures.
+///
+/// # Shapes
+/// `error` D − x0, [n, channels, h, w]; `sigma` \[n\].
+pub fn edm_loss(error: Tensor<4>, sigma: Tensor<1>, sigma_data: f64) -> Tensor<1> {
+    let variance = sigma.square();
+    let data = sigma_data * sigma_data;
+    let weight = (variance.clone() + data) / (variance * data);
     (error.square() * weight.reshape([-1, 1, 1, 1])).mean()
 }
 
@@ -82,7 +90,7 @@ impl Task for UnetTask {
         let (x0, labels) = self.digits.clean(step, batch);
         let mut random = self.digits.random(step);
         let sigma = digits::sigmas(labels.len(), &mut random);
-        let digits = labels
+        let digits: Vec<Option<u8>> = labels
             .iter()
             .map(|&label| (!random.random_bool(P_UNCOND)).then_some(label))
             .collect();
@@ -96,16 +104,14 @@ impl Task for UnetTask {
         let x = batch.x(&model.devices()[0]);
         let denoised = self
             .denoiser(model)
-            .denoise(x, &batch.sigma, &Cond { digits });
+            .denoise(x, &batch.sigma, &Cond::digits(digits));
         denoising_loss(denoised, &batch)
     }
 
     fn validate(&self, model: &Unet) -> f64 {
         let denoiser = self.denoiser(model);
         self.digits.validate(|batch| {
-            let cond = Cond {
-                digits: batch.labels.iter().copied().map(Some).collect(),
-            };
+            let cond = Cond::digits(batch.labels.iter().copied().map(Some));
             let denoised = denoiser.denoise(batch.x(&model.devices()[0]), &batch.sigma, &cond);
             denoising_loss(denoised, batch).into_scalar::<f64>()
         })

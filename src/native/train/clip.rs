@@ -1,0 +1,127 @@
+//! CLIP's training: tell which sentence of a batch belongs to which picture.
+
+use std::path::Path;
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor, activation::log_softmax},
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::{
+    Task, TrainError,
+    pictures::{Drawn, Pictures},
+};
+use crate::{
+    caption::{Phrasing, Said, Tokenizer, Tokens, describe},
+    library::Network,
+    model::{
+        ModelConfig,
+        clip::{Clip, ClipConfig},
+    },
+    native::picture,
+    scene::Scene,
+};
+
+/// Share of the sentences that say one thing only.
+const ONE: f64 = 0.5;
+
+/// Coloured pictures, sentences about them, and two encoders that learn which belong together.
+pub struct ClipTask {
+    config: ClipConfig,
+    tokenizer: Tokenizer,
+    pictures: Pictures,
+}
+
+impl ClipTask {
+    /// The training.
+    pub fn new(config: ClipConfig, pictures: Pictures) -> Self {
+        let tokenizer = config.tokenizer();
+        Self {
+            config,
+            tokenizer,
+            pictures,
+        }
+    }
+
+    fn sentences(&self, drawn: &Drawn, phrasing: Phrasing, random: &mut ChaCha8Rng) -> Vec<Tokens> {
+        let scenes = drawn.scenes.iter();
+        scenes
+            .map(|scene| {
+                let said = match random.random_bool(ONE) {
+                    true => Said::one(random),
+                    false => Said::random(scene, random),
+                };
+                self.tokenizer
+                    .encode(&describe(scene, said, phrasing, random))
+            })
+            .collect()
+    }
+}
+
+/// The cosines of every picture with every sentence, times the logit scale, [pictures, sentences].
+fn logits(model: &Clip, drawn: &Drawn, sentences: &[Tokens]) -> Tensor<2> {
+    let images = model.image(drawn.tensor(&model.devices()[0]));
+    let texts = model.text().forward(sentences).embedding;
+    images.matmul(texts.transpose()) * model.logit_scale().unsqueeze::<2>()
+}
+
+/// The mean of the cross-entropies of finding the sentence to a picture and the picture to a sentence.
+fn loss(model: &Clip, drawn: &Drawn, sentences: &[Tokens]) -> Tensor<1> {
+    let logits = logits(model, drawn, sentences);
+    let n = drawn.len();
+    let right = Tensor::<2>::eye(n, &logits.device());
+    let both = log_softmax(logits.clone(), 0) + log_softmax(logits, 1);
+    (both * right).sum() / (-2.0 * n as f64)
+}
+
+impl Task for ClipTask {
+    type Model = Clip;
+
+    fn name(&self) -> &'static str {
+        Network::Clip.name()
+    }
+
+    fn config(&self) -> serde_json::Value {
+        serde_json::to_value(&self.config).expect("a configuration is plain data")
+    }
+
+    fn init(&self, device: &Device) -> Clip {
+        self.config.init(device)
+    }
+
+    fn epoch_samples(&self) -> usize {
+        self.pictures.epoch()
+    }
+
+    fn loss(&self, model: &Clip, step: u64, batch: usize) -> Tensor<1> {
+        let mut random = self.pictures.digits.random(step);
+        let drawn = self.pictures.batch(step, batch, &mut random, Scene::seen);
+        let sentences = self.sentences(&drawn, Phrasing::Trained, &mut random);
+        loss(model, &drawn, &sentences)
+    }
+
+    /// On pictures of test digits and in phrasings that training does not use.
+    fn validate(&self, model: &Clip) -> f64 {
+        let mut random = ChaCha8Rng::seed_from_u64(0);
+        let batches = self.pictures.validation();
+        let losses = batches.iter().map(|drawn| {
+            let sentences = self.sentences(drawn, Phrasing::Unseen, &mut random);
+            loss(model, drawn, &sentences).into_scalar::<f64>()
+        });
+        losses.sum::<f64>() / batches.len() as f64
+    }
+
+    /// The matrix of a batch as a picture: bright where a picture (row) and a sentence (column) are near.
+    fn show(&self, model: &Clip, png: &Path) -> Result<(), TrainError> {
+        let failed = |error: &dyn std::fmt::Display| TrainError::Show(error.to_string());
+        let drawn = self.pictures.validation().swap_remove(0);
+        let sentences = self.sentences(&drawn, Phrasing::Unseen, &mut ChaCha8Rng::seed_from_u64(0));
+        let cosines = logits(model, &drawn, &sentences) / model.logit_scale().unsqueeze::<2>();
+        let values = cosines.try_into_vec_as::<f32>().map_err(|e| failed(&e))?;
+        picture::grid(&[values], drawn.len(), drawn.len(), 1, 1, 0)
+            .and_then(|grid| picture::save_png(png, &grid))
+            .map_err(|e| failed(&e))
+    }
+}

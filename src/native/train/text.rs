@@ -1,0 +1,241 @@
+//! The training of text to picture: denoise latents of pictures that a sentence describes.
+
+use std::{fmt::Display, path::Path, rc::Rc};
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor, TensorData},
+};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+use super::{
+    Task, TrainError,
+    digits::{VALIDATION_SIGMAS, sigmas},
+    pictures::{Drawn, Pictures},
+    unet::edm_loss,
+};
+use crate::{
+    caption::{Phrasing, Said, Tokenizer, describe},
+    denoiser::{Cond, Edm, Prompted},
+    generation::{Generation, Request, Settings},
+    library::{Library, Network, NotReady},
+    model::{
+        ModelConfig,
+        clip::Clip,
+        unet::{Unet, UnetConfig},
+        vae::{Vae, VaeConfig},
+    },
+    native::picture,
+    nn::SIGMA_DATA,
+    scene::{CHANNELS, SIZE, Scene, VALUES},
+};
+
+/// Share of samples whose sentence is withheld, which trains the unconditional half.
+const P_UNCOND: f64 = 0.1;
+
+/// Sentences of [`Task::show`].
+const SHOWN: u64 = 32;
+
+/// Coloured pictures, sentences about them, the two networks that make latents and vectors of them, and a
+/// U-Net that learns to make the one from the other.
+pub struct TextTask {
+    config: UnetConfig,
+    pictures: Pictures,
+    vae: (Rc<Vae>, VaeConfig),
+    clip: (Rc<Clip>, Rc<Tokenizer>),
+}
+
+/// Latents, how noisy to make them, and what they show.
+struct Batch {
+    /// [n, channels, h, w].
+    z0: Tensor<4>,
+    /// n amounts of noise.
+    sigma: Vec<f64>,
+    /// N(0, 1), the shape of `z0`.
+    noise: Tensor<4>,
+    /// n sentences as vectors of tokens, [n, tokens, context].
+    context: Tensor<3>,
+}
+
+impl TextTask {
+    /// The training. `library` has the autoencoder and CLIP.
+    ///
+    /// # Errors
+    /// [`NotReady`].
+    pub fn new(library: &Library, pictures: Pictures) -> Result<Self, NotReady> {
+        let (vae, clip) = (library.vae()?, library.clip()?);
+        let context = clip.0.text().width();
+        let sigma_data = spread(&vae.0, &pictures.validation(), library.device());
+        Ok(Self {
+            config: UnetConfig::of_latents(vae.1.latent(), context, sigma_data),
+            pictures,
+            vae,
+            clip,
+        })
+    }
+
+    /// The network's configuration.
+    pub fn network(&self) -> &UnetConfig {
+        &self.config
+    }
+
+    /// How much larger the noise of a latent is than that of a picture which is buried as deep.
+    fn scale(&self) -> f64 {
+        self.config.sigma_data / SIGMA_DATA
+    }
+
+    fn batch(
+        &self,
+        drawn: &Drawn,
+        sentences: &[String],
+        sigma: Vec<f64>,
+        random: &mut impl Rng,
+    ) -> Batch {
+        let device = &self.vae.0.devices()[0];
+        let z0 = self.vae.0.encode(drawn.tensor(device)).mean;
+        let shape = z0.dims();
+        let noise: Vec<f32> = (0..shape.iter().product())
+            .map(|_| StandardNormal.sample(random))
+            .collect();
+        let (clip, tokenizer) = &self.clip;
+        let tokens: Vec<_> = sentences.iter().map(|s| tokenizer.encode(s)).collect();
+        Batch {
+            z0,
+            sigma,
+            noise: Tensor::from_data(TensorData::new(noise, shape), device),
+            context: clip.text().forward(&tokens).tokens,
+        }
+    }
+
+    fn loss_on(&self, model: &Unet, batch: Batch) -> Tensor<1> {
+        let device = &model.devices()[0];
+        let sigma: Vec<f32> = batch.sigma.iter().map(|&s| s as f32).collect();
+        let sigma = Tensor::<1>::from_floats(&sigma[..], device);
+        let z0 = constant(batch.z0, device);
+        let z = z0.clone() + constant(batch.noise, device) * sigma.clone().reshape([-1, 1, 1, 1]);
+        let context = constant(batch.context, device);
+        let null = Cond::null(batch.sigma.len());
+        let edm = Edm::new(model.clone(), self.config.clone());
+        let denoised = edm.denoise_at(z, sigma.clone(), &null, Some(&context));
+        edm_loss(denoised - z0, sigma, self.config.sigma_data)
+    }
+
+    /// Pictures from sentences.
+    fn prompted(&self, model: &Unet) -> Prompted {
+        let edm = Rc::new(Edm::new(model.clone(), self.config.clone()));
+        let (vae, config) = self.vae.clone();
+        Prompted::new(edm, self.clip.clone(), (vae, config.picture()))
+    }
+}
+
+/// What a network that is not trained has made, for one that is.
+fn constant<const D: usize>(tensor: Tensor<D>, device: &Device) -> Tensor<D> {
+    Tensor::from_data(tensor.into_data(), device)
+}
+
+/// The standard deviation of the latents of some pictures, to two digits: what a run is resumed with must
+/// not depend on the last bit.
+fn spread(vae: &Vae, pictures: &[Drawn], device: &Device) -> f64 {
+    let squares = pictures.iter().map(|drawn| {
+        let z = vae.encode(drawn.tensor(device)).mean;
+        z.square().mean().into_scalar::<f64>()
+    });
+    let spread = (squares.sum::<f64>() / pictures.len().max(1) as f64).sqrt();
+    let unit = 10f64.powf(spread.log10().floor() - 1.0);
+    (spread / unit).round() * unit
+}
+
+fn sentence(scene: &Scene, phrasing: Phrasing, random: &mut impl Rng) -> String {
+    let said = Said::random(scene, random);
+    describe(scene, said, phrasing, random)
+}
+
+impl Task for TextTask {
+    type Model = Unet;
+
+    fn name(&self) -> &'static str {
+        Network::Text.name()
+    }
+
+    fn config(&self) -> serde_json::Value {
+        serde_json::to_value(&self.config).expect("a configuration is plain data")
+    }
+
+    fn init(&self, device: &Device) -> Unet {
+        self.config.init(device)
+    }
+
+    fn epoch_samples(&self) -> usize {
+        self.pictures.epoch()
+    }
+
+    fn loss(&self, model: &Unet, step: u64, batch: usize) -> Tensor<1> {
+        let mut random = self.pictures.digits.random(step);
+        let drawn = self.pictures.batch(step, batch, &mut random, Scene::seen);
+        let sentences: Vec<String> = drawn
+            .scenes
+            .iter()
+            .map(|scene| match random.random_bool(P_UNCOND) {
+                true => String::new(),
+                false => sentence(scene, Phrasing::Trained, &mut random),
+            })
+            .collect();
+        let sigma = sigmas(drawn.len(), &mut random);
+        let sigma = sigma.iter().map(|s| s * self.scale()).collect();
+        let batch = self.batch(&drawn, &sentences, sigma, &mut random);
+        self.loss_on(model, batch)
+    }
+
+    /// On pictures of test digits and in phrasings that training does not use.
+    fn validate(&self, model: &Unet) -> f64 {
+        let mut random = ChaCha8Rng::seed_from_u64(0);
+        let batches = self.pictures.validation();
+        let losses = batches.iter().map(|drawn| {
+            let sentences: Vec<String> = drawn
+                .scenes
+                .iter()
+                .map(|scene| sentence(scene, Phrasing::Unseen, &mut random))
+                .collect();
+            let sigma = VALIDATION_SIGMAS.iter().cycle().take(drawn.len());
+            let sigma = sigma.map(|s| s * self.scale()).collect();
+            let batch = self.batch(drawn, &sentences, sigma, &mut random);
+            self.loss_on(model, batch).into_scalar::<f64>()
+        });
+        losses.sum::<f64>() / batches.len() as f64
+    }
+
+    /// Pictures for sentences in phrasings that training does not use.
+    fn show(&self, model: &Unet, png: &Path) -> Result<(), TrainError> {
+        let failed = |error: &dyn Display| TrainError::Show(error.to_string());
+        let mut random = ChaCha8Rng::seed_from_u64(0);
+        let requests: Vec<Request> = (0..SHOWN)
+            .map(|seed| {
+                let scene = Scene::random((seed % 10) as u8, &mut random);
+                Request {
+                    prompt: Some(sentence(&scene, Phrasing::Unseen, &mut random)),
+                    seed,
+                    ..Request::default()
+                }
+            })
+            .collect();
+        let settings = Settings {
+            guidance: 2.0,
+            ..Settings::default()
+        };
+        let device = &self.vae.0.devices()[0];
+        let mut run = Generation::new(self.prompted(model), &settings, &requests, device)
+            .map_err(|e| failed(&e))?;
+        while pollster::block_on(run.next())
+            .map_err(|e| failed(&e))?
+            .is_some()
+        {}
+        let decoded = pollster::block_on(run.pictures()).map_err(|e| failed(&e))?;
+        let values = decoded.expect("a latent is no picture");
+        let pictures: Vec<Vec<f32>> = values.chunks(VALUES).map(<[f32]>::to_vec).collect();
+        picture::grid(&pictures, SIZE, SIZE, CHANNELS, 8, 2)
+            .and_then(|grid| picture::save_png(png, &grid))
+            .map_err(|e| failed(&e))
+    }
+}

@@ -1,0 +1,119 @@
+//! The autoencoder's training: give back the picture that went in.
+
+use std::{fmt::Display, path::Path};
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor, TensorData},
+};
+use rand_distr::{Distribution, StandardNormal};
+
+use super::{
+    Task, TrainError,
+    pictures::{Drawn, Pictures},
+};
+use crate::{
+    library::Network,
+    model::{
+        ModelConfig,
+        vae::{Vae, VaeConfig},
+    },
+    native::picture,
+    scene::{SIZE, Scene},
+};
+
+/// Weight of the KL term, a mean over the latent's numbers in nats, beside the mean square error of a
+/// value: so little that it costs no sharpness, and enough that near latents mean like pictures.
+const KL_WEIGHT: f64 = 1e-4;
+
+/// Pictures that [`Task::show`] puts side by side with their reconstructions.
+const SHOWN: usize = 32;
+
+/// Coloured pictures and an autoencoder that learns them.
+pub struct VaeTask {
+    config: VaeConfig,
+    pictures: Pictures,
+}
+
+impl VaeTask {
+    /// The training.
+    pub fn new(config: VaeConfig, pictures: Pictures) -> Self {
+        Self { config, pictures }
+    }
+}
+
+/// mean (x̂ − x)² + [`KL_WEIGHT`]·KL, with x̂ decoded from a draw of the posterior.
+fn loss(model: &Vae, drawn: &Drawn, noise: impl Fn([usize; 4]) -> Vec<f32>) -> Tensor<1> {
+    let device = &model.devices()[0];
+    let x = drawn.tensor(device);
+    let posterior = model.encode(x.clone());
+    let shape = posterior.mean.dims();
+    let noise = Tensor::from_data(TensorData::new(noise(shape), shape), device);
+    let error = model.decode(posterior.sample(noise)) - x;
+    error.square().mean() + posterior.kl().mean() * KL_WEIGHT
+}
+
+impl Task for VaeTask {
+    type Model = Vae;
+
+    fn name(&self) -> &'static str {
+        Network::Vae.name()
+    }
+
+    fn config(&self) -> serde_json::Value {
+        serde_json::to_value(&self.config).expect("a configuration is plain data")
+    }
+
+    fn init(&self, device: &Device) -> Vae {
+        self.config.init(device)
+    }
+
+    fn epoch_samples(&self) -> usize {
+        self.pictures.epoch()
+    }
+
+    fn loss(&self, model: &Vae, step: u64, batch: usize) -> Tensor<1> {
+        let mut random = self.pictures.digits.random(step);
+        let drawn = self.pictures.batch(step, batch, &mut random, Scene::seen);
+        let random = std::cell::RefCell::new(random);
+        loss(model, &drawn, |shape| {
+            let random = &mut *random.borrow_mut();
+            (0..shape.iter().product())
+                .map(|_| StandardNormal.sample(random))
+                .collect()
+        })
+    }
+
+    /// The loss without noise on the latents.
+    fn validate(&self, model: &Vae) -> f64 {
+        let batches = self.pictures.validation();
+        let (sum, n) = batches.iter().fold((0.0, 0.0), |(sum, n), drawn| {
+            let of_batch = loss(model, drawn, |shape| vec![0.0; shape.iter().product()]);
+            let len = drawn.len() as f64;
+            (sum + len * of_batch.into_scalar::<f64>(), n + len)
+        });
+        sum / n
+    }
+
+    /// Pictures and below each its reconstruction.
+    fn show(&self, model: &Vae, png: &Path) -> Result<(), TrainError> {
+        const COLUMNS: usize = 8;
+        let failed = |error: &dyn Display| TrainError::Show(error.to_string());
+        let drawn = self.pictures.validation().swap_remove(0);
+        let x = drawn
+            .tensor(&model.devices()[0])
+            .narrow(0, 0, SHOWN.min(drawn.len()));
+        let decoded = model.decode(model.encode(x).mean).permute([0, 2, 3, 1]);
+        let values = decoded.try_into_vec_as::<f32>().map_err(|e| failed(&e))?;
+        let decoded: Vec<&[f32]> = values.chunks(crate::scene::VALUES).collect();
+        let originals: Vec<&[f32]> = drawn.each().take(decoded.len()).collect();
+        let rows = originals.chunks(COLUMNS).zip(decoded.chunks(COLUMNS));
+        let pictures: Vec<Vec<f32>> = rows
+            .flat_map(|(originals, decoded)| originals.iter().chain(decoded))
+            .map(|picture| picture.to_vec())
+            .collect();
+        picture::grid(&pictures, SIZE, SIZE, 3, COLUMNS, 2)
+            .and_then(|grid| picture::save_png(png, &grid))
+            .map_err(|e| failed(&e))
+    }
+}

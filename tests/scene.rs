@@ -1,0 +1,145 @@
+//! Coloured pictures: what is painted is what is measured, and what training never shows stays unseen.
+
+use proptest::prelude::*;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use unnoise::{
+    caption::{Phrasing, Said, describe},
+    scene::{
+        CHANNELS, COLOUR_JITTER, Colour, HELD_OUT, SIZE, Scene, Size, Slant, Strokes, Thickness,
+        VALUES, measure,
+    },
+};
+
+const SIDE: usize = 28;
+
+fn random(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
+/// A "7": a bar and a leg.
+fn seven() -> Strokes {
+    let bar = |x: usize, y: usize| (5..7).contains(&y) && (7..21).contains(&x);
+    let leg = |x: usize, y: usize| (6..24).contains(&y) && x.abs_diff(20 - (y - 6) / 2) < 2;
+    let ink: Vec<f32> = (0..SIDE * SIDE)
+        .map(|i| {
+            let (x, y) = (i % SIDE, i / SIDE);
+            f32::from(u8::from(bar(x, y) || (y >= 6 && leg(x, y))))
+        })
+        .collect();
+    Strokes::of(&ink, SIDE).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// The evaluation measures attributes: it has to find in a picture what was put into it.
+    #[test]
+    fn what_is_painted_is_measured(seed in 0u64..1_000_000) {
+        let scene = Scene::random(7, &mut random(seed));
+        let picture = scene.paint(&seven());
+        prop_assert_eq!(picture.len(), VALUES);
+        prop_assert!(picture.iter().all(|v| (-1.0..=1.0).contains(v)));
+        let seen = measure(&picture).unwrap();
+        prop_assert_eq!(seen.ink(), scene.ink);
+        prop_assert_eq!(seen.paper(), scene.paper);
+        prop_assert_eq!(seen.thickness(), scene.thickness);
+        prop_assert_eq!(seen.slant(), scene.slant);
+        prop_assert_eq!(seen.size(), scene.size);
+        prop_assert!((seen.height - scene.exact.height).abs() < 3.0);
+    }
+
+    #[test]
+    fn training_never_shows_what_is_held_out(seed in 0u64..1_000_000, digit in 0u8..10) {
+        let scene = Scene::seen(digit, &mut random(seed));
+        prop_assert!(!scene.held_out());
+        prop_assert_ne!(scene.ink, HELD_OUT[usize::from(digit)]);
+        prop_assert_ne!(scene.ink, scene.paper);
+    }
+}
+
+#[test]
+fn the_same_seed_paints_the_same_picture() {
+    let picture = |seed| Scene::random(7, &mut random(seed)).paint(&seven());
+    assert_eq!(picture(3), picture(3));
+    assert_ne!(picture(3), picture(4));
+}
+
+#[test]
+fn colours_cannot_be_taken_for_each_other() {
+    for a in Colour::ALL {
+        assert_eq!(Colour::nearest(a.rgb()), a);
+        for b in Colour::ALL.into_iter().filter(|&b| b != a) {
+            let square: f32 = a
+                .rgb()
+                .iter()
+                .zip(b.rgb())
+                .map(|(a, b)| (a - b).powi(2))
+                .sum();
+            // The corners of both boxes of jitter are still nearer to their own middle.
+            let reach = COLOUR_JITTER * (3f32).sqrt();
+            assert!(square.sqrt() > 2.0 * reach, "{} {}", a.name(), b.name());
+        }
+    }
+}
+
+#[test]
+fn nothing_drawn_is_nothing_measured() {
+    assert_eq!(measure(&vec![0.25; VALUES]), None);
+    assert_eq!(measure(&vec![f32::NAN; VALUES]), None);
+    assert_eq!(measure(&[0.0; CHANNELS]), None);
+    assert_eq!(Strokes::of(&[0.0; SIDE * SIDE], SIDE), None);
+    let dot: Vec<f32> = (0..VALUES)
+        .map(|i| {
+            if i / CHANNELS == SIZE * 32 + 32 {
+                1.0
+            } else {
+                -1.0
+            }
+        })
+        .collect();
+    if let Some(seen) = measure(&dot) {
+        assert_eq!(seen.paper(), Colour::Black);
+    }
+}
+
+/// No sentence contradicts its picture: what it says, and nothing else, decides its words.
+#[test]
+fn a_sentence_says_what_it_is_told_to() {
+    let names = |scene: &Scene| {
+        [
+            scene.ink.name(),
+            scene.paper.name(),
+            scene.thickness.name(),
+            scene.slant.name(),
+            scene.size.name(),
+        ]
+    };
+    for seed in 0..200 {
+        let mut random = random(seed);
+        let scene = Scene::random((seed % 10) as u8, &mut random);
+        for phrasing in [Phrasing::Trained, Phrasing::Unseen] {
+            let silent = describe(&scene, Said::default(), phrasing, &mut random);
+            for colour in Colour::ALL {
+                assert!(
+                    !silent.split(' ').any(|word| word == colour.name()),
+                    "{silent}"
+                );
+            }
+            let said = describe(&scene, Said::ALL, phrasing, &mut random);
+            assert!(said.split(' ').count() > 5, "{said}: {:?}", names(&scene));
+        }
+    }
+}
+
+#[test]
+fn every_value_has_a_name_of_its_own() {
+    let mut names: Vec<&str> = Colour::ALL.map(Colour::name).to_vec();
+    names.extend(Thickness::ALL.map(Thickness::name));
+    names.extend(Slant::ALL.map(Slant::name));
+    names.extend(Size::ALL.map(Size::name));
+    assert!(names.iter().all(|name| !name.is_empty()));
+    let of_colours = &mut names[..Colour::ALL.len()];
+    of_colours.sort_unstable();
+    assert!(of_colours.windows(2).all(|pair| pair[0] != pair[1]));
+}
