@@ -176,6 +176,16 @@ impl Said {
         size: true,
     };
 
+    /// Whether what a sentence says of one scene is true of another.
+    pub fn agrees(self, about: &Scene, scene: &Scene) -> bool {
+        (!self.digit || about.digit == scene.digit)
+            && (!self.ink || about.ink == scene.ink)
+            && (!self.paper || about.paper == scene.paper)
+            && (!self.thickness || about.thickness == scene.thickness)
+            && (!self.slant || about.slant == scene.slant)
+            && (!self.size || about.size == scene.size)
+    }
+
     /// One attribute, in half of all cases the digit: a sentence that says more can be told from others by its
     /// colours, and nothing else need be learned.
     pub fn one(random: &mut impl Rng) -> Self {

@@ -1,4 +1,4 @@
-/** Types of unnoise.js: digits out of pure noise, one step at a time, in the visitor's own browser. */
+/** Types of unnoise.js: digits and pictures out of pure noise, one step at a time, in the visitor's own browser. */
 
 export type Backend = 'cpu' | 'webgpu';
 export type BackendChoice = 'auto' | Backend;
@@ -8,16 +8,42 @@ export type Schedule = 'karras' | 'linear' | 'cosine';
  * - `digits`: the U-Net, told how much noise there is; `digits-blind`: one that is not told; `digits-estimated`: the first one, told the predicted amount.
  * - `scorer`: the gradient of log f, annealed; `scorer-plain`: the same with f always told the same amount of noise.
  * - `noise-level`: the gradient of the predicted amount of noise.
+ * - `text`: coloured pictures of digits, by a U-Net that works on latents and reads a prompt.
  */
-export type Model = 'digits' | 'digits-blind' | 'digits-estimated' | 'scorer' | 'scorer-plain' | 'noise-level';
+export type Model = 'digits' | 'digits-blind' | 'digits-estimated' | 'scorer' | 'scorer-plain' | 'noise-level' | 'text';
+/** A model that works on the pixels of a digit, rather than on latents. */
+export type PixelModel = Exclude<Model, 'text'>;
 /** A network that weights/manifest.json has weights for. */
-export type Network = 'unet' | 'unet-blind' | 'noise-level' | 'scorer';
+export type Network = 'unet' | 'unet-blind' | 'noise-level' | 'scorer' | 'vae' | 'clip' | 'text';
+
+export type Colour = 'red' | 'orange' | 'yellow' | 'green' | 'cyan' | 'blue' | 'purple' | 'pink' | 'white' | 'black';
+
+/** What can be said of a coloured picture. */
+export interface Attributes {
+  ink: Colour;
+  paper: Colour;
+  thickness: 'thin' | 'medium' | 'bold';
+  slant: 'left' | 'upright' | 'right';
+  size: 'small' | 'medium' | 'large';
+}
+
+export interface Scene extends Attributes {
+  digit: number;
+}
+
+/** The words for each attribute. */
+export const SCENE: Readonly<{ [Name in keyof Attributes]: readonly Attributes[Name][] }>;
+
+/** The longest text that is taken, in characters as JavaScript counts them. */
+export const MAX_TEXT: number;
 
 export interface Settings {
   /** The model that generates. */
   model?: Model;
   /** The digit asked for; null for any. */
   digit?: number | null;
+  /** What the picture should show, for the model `text` alone; null for anything. At most `MAX_TEXT` characters. */
+  prompt?: string | null;
   /** Where the noise comes from: a whole number from 0. The same seed gives the same digit on every machine. */
   seed?: number;
   /** Steps from noise to picture, from 1. By default, as with `sampler` and `guidance`, what suits the model. */
@@ -29,7 +55,7 @@ export interface Settings {
   guidance?: number;
   /** DDIM only: 0 adds no noise on the way, 1 as much as DDPM. */
   eta?: number;
-  /** A picture of 28 × 28 numbers to start from, with noise of amount `sigma` added, rather than from pure noise. */
+  /** A picture of 28 × 28 numbers to start from (not for the model `text`), with noise of amount `sigma` added, rather than from pure noise. */
   x?: ArrayLike<number>;
   sigma?: number;
 }
@@ -63,6 +89,24 @@ export interface NoiseLevel {
   readonly gradient: Float32Array;
 }
 
+export interface Latent {
+  /** 8 × 8 × 4 numbers, each about N(0, 1). */
+  readonly latent: Float32Array;
+  /** The standard deviation of each: how far it may stray without harm. */
+  readonly deviation: Float32Array;
+}
+
+export interface TextEmbedding {
+  /** 64 numbers of length 1: the dot product with a picture's embedding is the cosine. */
+  readonly embedding: Float32Array;
+  /** The words that are not known, in lower case, each once. They are left out. */
+  readonly unknown: string[];
+  /** How many known words came too late in the text, and are left out too. */
+  readonly cut: number;
+  /** softmax(scale · cosine) over pictures or texts is what the training compared. */
+  readonly scale: number;
+}
+
 /** A training schedule over t = 1 to 1000; index t - 1. */
 export interface ScheduleTable {
   readonly beta: Float64Array;
@@ -88,6 +132,8 @@ export interface Frame {
   readonly x: Float32Array;
   /** The network's estimate of the clean picture, made in this step; null in frame 0. */
   readonly denoised: Float32Array | null;
+  /** Of the model `text`, whose `x` and `denoised` are latents: `denoised` decoded, height × width × red, green and blue in [-1, 1]. Null in frame 0, and for the other models. */
+  readonly picture: { readonly width: number; readonly height: number; readonly channels: number; readonly x: Float32Array } | null;
 }
 
 export interface Progress {
@@ -192,9 +238,23 @@ export class Unnoise extends EventTarget {
   /** How much noise the network sees in a picture, and the gradient of that. */
   noiseLevel(question: Pick<Question, 'x' | 'signal'>): Promise<NoiseLevel>;
   /** One network call of a model: its estimate of the clean picture. */
-  denoise(question: Question & { model?: Model }): Promise<{ readonly denoised: Float32Array }>;
+  denoise(question: Question & { model?: PixelModel }): Promise<{ readonly denoised: Float32Array }>;
   /** The noise of a seed: 28 × 28 numbers from N(0, 1). */
   noise(options?: Abortable & { seed?: number; stream?: number }): Promise<Float32Array>;
+  /** A random scene of a digit, and a sentence that describes it. */
+  scene(options: Abortable & { digit: number; seed?: number }): Promise<{ readonly scene: Scene; readonly caption: string }>;
+  /** The strokes of a digit, 28 × 28 numbers, painted anew in colours: 64 × 64 × 3 numbers. Rejects where there are none. The seed gives the place and the small differences. */
+  paint(question: Abortable & { x: ArrayLike<number>; scene: Attributes & { digit?: number | null }; seed?: number }): Promise<{ readonly picture: Float32Array }>;
+  /** What a coloured picture shows, told without any network; null where nothing is drawn. */
+  measure(question: Abortable & { picture: ArrayLike<number> }): Promise<Attributes | null>;
+  /** The latent of a coloured picture. */
+  encode(question: Abortable & { picture: ArrayLike<number> }): Promise<Latent>;
+  /** The coloured picture of a latent, 64 × 64 × 3 numbers. */
+  decode(question: Abortable & { latent: ArrayLike<number> }): Promise<{ readonly picture: Float32Array }>;
+  /** CLIP's embedding of a coloured picture: 64 numbers of length 1. */
+  embedPicture(question: Abortable & { picture: ArrayLike<number> }): Promise<{ readonly embedding: Float32Array }>;
+  /** CLIP's embedding of a text of at most `MAX_TEXT` characters. */
+  embedText(question: Abortable & { text: string }): Promise<TextEmbedding>;
   scheduleTable(name: 'linear' | 'cosine', options?: Abortable): Promise<ScheduleTable>;
   /** Destroys the graphics device, to see that the CPU takes over: for tests and the curious. */
   loseDevice(): Promise<void>;

@@ -1,4 +1,4 @@
-// The JavaScript library: digits out of pure noise, one step at a time, in the visitor's own browser.
+// The JavaScript library: digits and pictures out of pure noise, one step at a time, in the visitor's own browser.
 //
 //   import { Unnoise } from './unnoise.js';
 //   const u = await Unnoise.load();
@@ -11,6 +11,7 @@
 export const DEFAULTS = Object.freeze({
   model: 'digits',
   digit: null,
+  prompt: null,
   seed: 1,
   steps: 20,
   sampler: 'dpmpp-2m',
@@ -20,8 +21,13 @@ export const DEFAULTS = Object.freeze({
 
 /** The networks whose weights are loaded with the engine; the others come when they are first needed. */
 const FIRST = ['unet'];
-/** Width and height of every picture. */
+/** Width and height of a digit. */
 const SIDE = 28;
+/** Numbers of a coloured picture, 64 × 64 × 3, and of its latent, 8 × 8 × 4. */
+const COLOURED = 64 * 64 * 3;
+const LATENT = 8 * 8 * 4;
+/** The one model that is asked in words. */
+const TEXT_MODEL = 'text';
 /** More noise than any network here has seen, by far. */
 const MAX_SIGMA = 1000;
 const SCHEDULES = ['linear', 'cosine'];
@@ -38,6 +44,20 @@ const TRIAL_HOPELESS = 10;
 /** Milliseconds without a step after which the page counts as idle. */
 const IDLE_MS = 1000;
 const MEMORY_KEY = 'unnoise.backend';
+
+const COLOURS = Object.freeze(['red', 'orange', 'yellow', 'green', 'cyan', 'blue', 'purple', 'pink', 'white', 'black']);
+
+/** What a scene says of a coloured picture, beside its digit, and the words for it. */
+export const SCENE = Object.freeze({
+  ink: COLOURS,
+  paper: COLOURS,
+  thickness: Object.freeze(['thin', 'medium', 'bold']),
+  slant: Object.freeze(['left', 'upright', 'right']),
+  size: Object.freeze(['small', 'medium', 'large']),
+});
+
+/** The longest text that is taken, in characters as JavaScript counts them. */
+export const MAX_TEXT = 10_000;
 
 /** An error whose message is a sentence for the visitor. `code`: 'settings', 'weights', 'webgpu', 'engine' or 'browser'. */
 export class UnnoiseError extends Error {
@@ -266,7 +286,7 @@ async function takeStep(bridge, run) {
 
 /** Numbers that are none are a fault that would otherwise go unseen: a black picture. */
 function checkNumbers(bridge, answer) {
-  for (const array of [answer, ...Object.values(answer)]) {
+  for (const array of [answer, ...Object.values(answer ?? {}), answer?.picture?.x]) {
     if (ArrayBuffer.isView(array) && !array.every(Number.isFinite)) {
       throw new UnnoiseError('engine', `${bridge.backend === 'cpu' ? 'The CPU' : 'WebGPU'} returned values that are not numbers.`);
     }
@@ -406,17 +426,52 @@ export class Unnoise extends EventTarget {
 
   /** One network call of a model: `{ denoised }`, its estimate of the clean picture. */
   denoise({ model = 'digits', x, sigma = 0, digit = null, signal } = {}) {
-    return this.#ask('denoise', () => ({ model, x: picture(x), sigma: amount(sigma), digit: digitOrNull(digit) }), model, signal);
+    return this.#ask('denoise', () => ({ model: onPixels(model), x: picture(x), sigma: amount(sigma), digit: digitOrNull(digit) }), model, signal);
   }
 
   /** The noise of a seed, 28 × 28 numbers from N(0, 1): what a run with this seed starts from, up to its sigma. */
   noise({ seed = 1, stream = 0, signal } = {}) {
-    return this.#ask('noise', () => ({ seed: whole('seed', seed, 0, Number.MAX_SAFE_INTEGER), stream: whole('stream', stream, 0, 0xffffffff) }), null, signal);
+    return this.#ask('noise', () => ({ seed: seedOf(seed), stream: whole('stream', stream, 0, 0xffffffff) }), null, signal);
   }
 
   /** A training schedule ('linear' or 'cosine') as arrays over t = 1 to 1000: `{ beta, alphaBar, sigma }`. */
   scheduleTable(name, { signal } = {}) {
     return this.#ask('schedule', () => ({ name: oneOf('schedule', name, SCHEDULES) }), null, signal);
+  }
+
+  /** A random scene of a digit, and a sentence that describes it: `{ scene, caption }`. */
+  scene({ digit, seed = 1, signal } = {}) {
+    return this.#ask('scene', () => ({ digit: whole('digit', digit, 0, 9), seed: seedOf(seed) }), null, signal);
+  }
+
+  /** The strokes of a digit, 28 × 28 numbers, painted anew in colours as a scene says: `{ picture }`, 64 × 64 × 3 numbers. The seed gives the place and the small differences. */
+  paint({ x, scene, seed = 1, signal } = {}) {
+    return this.#ask('paint', () => ({ x: picture(x), scene: sceneOf(scene), seed: seedOf(seed) }), null, signal);
+  }
+
+  /** What a coloured picture shows, without any network: `{ ink, paper, thickness, slant, size }`, or null where nothing is drawn. */
+  measure({ picture, signal } = {}) {
+    return this.#ask('measure', () => ({ picture: coloured(picture) }), null, signal);
+  }
+
+  /** A coloured picture's latent, 8 × 8 × 4 numbers of about N(0, 1), and how far each may stray: `{ latent, deviation }`. */
+  encode({ picture, signal } = {}) {
+    return this.#ask('encode', () => ({ picture: coloured(picture) }), 'vae', signal);
+  }
+
+  /** The coloured picture of a latent: `{ picture }`. */
+  decode({ latent, signal } = {}) {
+    return this.#ask('decode', () => ({ latent: numbers('latent', latent, LATENT, 'a latent of 8 × 8 × 4') }), 'vae', signal);
+  }
+
+  /** CLIP's embedding of a coloured picture: `{ embedding }`, 64 numbers of length 1. Dot products of embeddings are cosines. */
+  embedPicture({ picture, signal } = {}) {
+    return this.#ask('embedPicture', () => ({ picture: coloured(picture) }), 'clip', signal);
+  }
+
+  /** CLIP's embedding of a text, and what it did not take of it: `{ embedding, unknown, cut, scale }`. */
+  embedText({ text, signal } = {}) {
+    return this.#ask('embedText', () => ({ text: textOf('text', text) }), 'clip', signal);
   }
 
   /** Where a single question is answered: its latency counts, and the CPU's is the smaller one. */
@@ -445,6 +500,8 @@ export class Unnoise extends EventTarget {
     try {
       return await ask(bridge);
     } catch (error) {
+      // What needs no network is not the GPU's fault.
+      if (needs === null && !bridge.closed) throw new UnnoiseError('settings', `${capital(clause(error.message))}.`);
       // As in a run: a GPU that fails once is not asked again.
       if (error.code === 'weights' || (bridge.backend === 'cpu' && !closedBefore)) throw error;
       bridge.close(error.message);
@@ -826,14 +883,35 @@ function oneOf(what, value, names) {
 }
 
 const amount = (sigma) => number('sigma', sigma, 0, MAX_SIGMA);
+const seedOf = (seed) => whole('seed', seed, 0, Number.MAX_SAFE_INTEGER);
 const digitOrNull = (digit) => (digit === null ? null : whole('digit', digit, 0, 9));
 
-/** The caller's picture as an array that nobody else writes into. */
-function picture(x) {
-  if (x?.length !== SIDE * SIDE) refuse(`x has ${x?.length ?? 'no'} values: it must be a picture of ${SIDE} × ${SIDE} numbers.`);
-  const copy = Float32Array.from(x);
-  if (!copy.every(Number.isFinite)) refuse('x has values that are not numbers.');
+/** The caller's numbers as an array that nobody else writes into. */
+function numbers(name, values, length, what) {
+  if (values?.length !== length) refuse(`${name} has ${values?.length ?? 'no'} values: it must be ${what} numbers.`);
+  const copy = Float32Array.from(values);
+  if (!copy.every(Number.isFinite)) refuse(`${name} has values that are not numbers.`);
   return copy;
+}
+
+const picture = (x) => numbers('x', x, SIDE * SIDE, `a picture of ${SIDE} × ${SIDE}`);
+const coloured = (picture) => numbers('picture', picture, COLOURED, 'a picture of 64 × 64 × 3');
+
+function onPixels(model) {
+  if (model === TEXT_MODEL) refuse(`The model "${TEXT_MODEL}" works on latents, and is not asked about pictures: choose another one.`);
+  return model;
+}
+
+function textOf(name, text) {
+  if (typeof text !== 'string') refuse(`${name} is ${text}: it must be a text.`);
+  if (text.length > MAX_TEXT) refuse(`${name} has ${text.length} characters: it may have at most ${MAX_TEXT}.`);
+  return text;
+}
+
+function sceneOf(scene) {
+  const words = Object.entries(SCENE).map(([name, values]) => [name, oneOf(name, scene?.[name], values)]);
+  // A drawing may be of no digit. The painter looks at the strokes alone.
+  return { digit: whole('digit', scene.digit ?? 0, 0, 9), ...Object.fromEntries(words) };
 }
 
 /** The settings in full, or an error that names what is wrong. */
@@ -850,11 +928,14 @@ function checkSettings(settings, { samplers, generators }) {
     if (value !== undefined) full[name] = value;
   }
   digitOrNull(full.digit);
-  whole('seed', full.seed, 0, Number.MAX_SAFE_INTEGER);
+  seedOf(full.seed);
   whole('steps', full.steps, 1, 1000);
   number('guidance', full.guidance, 0, 20);
   number('eta', full.eta, 0, 1);
   oneOf('sampler', full.sampler, samplers);
+  if (full.prompt !== null) textOf('prompt', full.prompt);
+  if (full.prompt !== null && model !== TEXT_MODEL) refuse(`The model "${model}" cannot read: only "${TEXT_MODEL}" takes a prompt.`);
+  if (full.x !== undefined && model === TEXT_MODEL) refuse(`The model "${TEXT_MODEL}" starts from pure noise: leave x out.`);
   if (full.x !== undefined) full.x = picture(full.x);
   if (full.sigma !== undefined) amount(full.sigma);
   return full;

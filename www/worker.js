@@ -67,6 +67,34 @@ const methods = {
     return own(await engine.denoise(model, x, sigma, digit));
   },
 
+  async encode({ picture }) {
+    return own(await engine.encode(picture));
+  },
+
+  async decode({ latent }) {
+    return own(await engine.decode(latent));
+  },
+
+  async embedPicture({ picture }) {
+    return own(await engine.embedPicture(picture));
+  },
+
+  async embedText({ text }) {
+    return own(await engine.embedText(text));
+  },
+
+  scene({ digit, seed }) {
+    return Engine.scene(digit, seed);
+  },
+
+  paint({ x, scene, seed }) {
+    return own(Engine.paint(x, scene, seed));
+  },
+
+  measure({ picture }) {
+    return Engine.measure(picture) ?? null;
+  },
+
   noise({ seed, stream }) {
     return Engine.noise(seed, stream).slice();
   },
@@ -132,10 +160,18 @@ async function count(response, file) {
   }
 }
 
+/** What latents are decoded to: red, green and blue. */
+const DECODED = { width: 64, height: 64, channels: 3 };
+
 /** A frame as a plain object with arrays of its own: nothing in it points into wasm memory. */
 function plain(frame, elapsed = 0) {
-  const { step, steps, sigma, nfe, ms = elapsed, width, height, channels, x, denoised } = frame;
-  return { step, steps, sigma, nfe, ms, width, height, channels, x: x.slice(), denoised: denoised ? denoised.slice() : null };
+  const { step, steps, sigma, nfe, ms = elapsed, width, height, channels, x, denoised, picture } = frame;
+  return {
+    step, steps, sigma, nfe, ms, width, height, channels,
+    x: x.slice(),
+    denoised: denoised ? denoised.slice() : null,
+    picture: picture ? { ...DECODED, x: picture.slice() } : null,
+  };
 }
 
 /** An answer with arrays of its own, for the same reason. */
@@ -146,7 +182,7 @@ function own(answer) {
 async function answer({ id, method, args }) {
   try {
     const value = await methods[method](args);
-    const buffers = [value, ...Object.values(value ?? {})].filter(ArrayBuffer.isView).map((array) => array.buffer);
+    const buffers = [value, ...Object.values(value ?? {}), value?.picture?.x].filter(ArrayBuffer.isView).map((array) => array.buffer);
     postMessage({ id, value }, buffers);
   } catch (error) {
     // A trap leaves wasm memory in an unknown state: such an engine must not be asked again.

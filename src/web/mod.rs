@@ -283,12 +283,11 @@ impl Engine {
         let scene = Scene::random(digit.min(9), &mut random);
         let said = Said::random(&scene, &mut random);
         let caption = describe(&scene, said, Phrasing::Trained, &mut random);
-        let scene = Attributes::of(&scene);
+        // A plain object, where flattened fields would otherwise make a Map.
+        let plain = serde_wasm_bindgen::Serializer::json_compatible();
+        let scene = Attributes::of(&scene).serialize(&plain);
         object(&[
-            (
-                "scene",
-                serde_wasm_bindgen::to_value(&scene).map_err(exception)?,
-            ),
+            ("scene", scene.map_err(exception)?),
             ("caption", caption.into()),
         ])
     }

@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { answers } from './answers.mjs';
 import { launch } from './browsers.mjs';
 import { serve } from './server.mjs';
 import { Visit } from './visit.mjs';
@@ -13,6 +14,9 @@ const REPEATS = 20;
 const OPENINGS = 5;
 const CALL = { digit: 3, seed: 1, steps: REPEATS, sampler: 'euler', guidance: 1 };
 const DIGIT = { digit: 3, steps: 20, sampler: 'dpmpp-2m', guidance: 1.5 };
+const PICTURE = { model: 'text', prompt: 'a bold red three on white paper', steps: 20, guidance: 2 };
+/** What chapter 7 loads. */
+const TEXT = ['text', 'clip', 'vae'];
 const GPU = 'wasm/gpu/';
 
 const { values: options } = parseArgs({ options: { site: { type: 'string', default: 'dist' } } });
@@ -63,7 +67,10 @@ row('  of that the page', megabytes(bytes('') - bytes('wasm/') - bytes('weights/
 row(`  requests`, String(loaded.length));
 row('the WebGPU bundle, brotli', megabytes([...sizes].reduce((sum, [file, size]) => sum + (file.startsWith(GPU) ? size : 0), 0)), '2.2 MB');
 
-const figures = await visit.page.evaluate(async (repeats, call, digit) => {
+const drawsText = TEXT.every((name) => sizes.has(`weights/${name}.safetensors`));
+if (drawsText) row('weights of text to picture, brotli', megabytes(TEXT.reduce((sum, name) => sum + sizes.get(`weights/${name}.safetensors`), 0)), '4 MB');
+
+const figures = await visit.page.evaluate(async (repeats, call, digit, picture) => {
   const finish = async (settings) => {
     const began = performance.now();
     const times = [];
@@ -75,13 +82,21 @@ const figures = await visit.page.evaluate(async (repeats, call, digit) => {
   const calls = (await finish(call)).times;
   const digits = [];
   for (let seed = 0; seed < repeats; seed++) digits.push((await finish({ ...digit, seed })).all);
-  return { calls, digits };
-}, REPEATS, CALL, DIGIT);
+  const pictures = [];
+  if (picture) {
+    for (let seed = 0; seed < 3; seed++) await finish({ ...picture, seed });
+    for (let seed = 0; seed < repeats; seed++) pictures.push((await finish({ ...picture, seed })).all);
+  }
+  return { calls, digits, pictures };
+}, REPEATS, CALL, DIGIT, drawsText ? PICTURE : null);
 await visit.close();
 row('one network call', ms(median(figures.calls)), '12 ms');
 row('one digit, 20 steps with guidance', ms(median(figures.digits)), '500 ms');
+if (drawsText) row('one picture from a sentence, 20 steps with guidance', ms(median(figures.pictures)), '1500 ms');
 row('navigation to the first digit, as it is played', ms(await openings('')));
 row('navigation to the first digit, without a speed limit', ms(await openings('speed=max')));
+
+for (const [what, cost] of await answers({ visit: (where) => Visit.open(browser, server, where) })) row(what, ms(cost), '50 ms');
 
 await browser.close();
 server.close();

@@ -21,6 +21,10 @@ export const layout = {
     await visit.answered('noise');
     await visit.goTo('schedule');
     await visit.answered('schedule');
+    await visit.goTo('vae');
+    await visit.answered('vae');
+    await visit.goTo('clip');
+    await visit.answered('clip-matrix');
     for (const width of [320, 390, 768, 1280]) {
       await visit.page.setViewport({ width, height: 800 });
       const [content, screen] = await visit.page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);

@@ -5,25 +5,17 @@ import { copyLink, followLinks, takeState, writeState } from '../page/address.js
 import { backendName } from '../page/backend.js';
 import { digitButtons, digitKeys } from '../page/digits.js';
 import { Film } from '../page/film.js';
-import { count, ms, parseDigit, parseNumber, parseSeed, parseWhole, parseWord, sigma } from '../page/format.js';
+import { count, duration, ms, parseDigit, parseNumber, parseSeed, parseWhole, parseWord, sigma } from '../page/format.js';
 import { listen, playerKeys } from '../page/keys.js';
 import { hush, say, status } from '../page/notices.js';
 import { denoisedImage, draw, noisyImage, savePng } from '../page/pixels.js';
 import { calm, openPlayer, Runs } from '../page/runs.js';
+import { samplerOptions, SAMPLERS, USES_ETA } from '../page/samplers.js';
 import { SeedField } from '../page/seed.js';
 import { Transport } from '../page/transport.js';
 
 /** What a visitor sees who has set nothing. */
 const OPENING = { ...DEFAULTS, digit: 3, seed: 7, speed: '8' };
-
-const SAMPLERS = {
-  'dpmpp-2m': ['DPM-Solver++ (2M)', 'Looks back one step, to see the curve: few steps are enough.'],
-  heun: ['Heun', 'Tries each step, then corrects it: twice the network calls.'],
-  euler: ['Euler', 'Follows the estimate in a straight line.'],
-  ddim: ['DDIM', 'Straight lines on the training schedule; η adds fresh noise.'],
-  ddpm: ['DDPM', 'The original: fresh noise in every step, so it likes many.'],
-};
-const USES_ETA = new Set(['ddim']);
 
 export function mount(section) {
   const $ = (id) => section.querySelector(`#${id}`);
@@ -156,7 +148,7 @@ export function mount(section) {
 
   // --- controls ---
 
-  for (const [value, [name]] of Object.entries(SAMPLERS)) $('sampler').add(new Option(name, value));
+  $('sampler').append(...samplerOptions());
   $('sampler').addEventListener('change', ({ target }) => change({ sampler: target.value }, runs.keepPlace));
   for (const id of ['steps', 'guidance', 'eta']) {
     $(id).addEventListener('input', ({ target }) => change({ [id]: target.valueAsNumber }, runs.keepPlace));
@@ -205,7 +197,4 @@ function atRest(player) {
   });
 }
 
-function time(run) {
-  const all = run.frames.reduce((sum, frame) => sum + frame.ms, 0);
-  return all < 1000 ? ms(all) : `${(all / 1000).toFixed(1)} s`;
-}
+const time = ({ frames }) => duration(frames.reduce((sum, frame) => sum + frame.ms, 0));

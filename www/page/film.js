@@ -31,16 +31,19 @@ export class Film {
   #points = [];
   #pictures;
   #curveOf;
+  #side;
 
   /**
    * `onSeek` is called with the number of the step that the visitor picks.
    * - `pictures`: the two images of a frame; the lower one may be null.
    * - `curve`: `{ height(frame), rules }`, heights in per cent from the top.
+   * - `side`: width and height of the images, where they are not those of the frame.
    */
-  constructor(root, onSeek, { pictures = PICTURES, curve = SIGMA_CURVE } = {}) {
+  constructor(root, onSeek, { pictures = PICTURES, curve = SIGMA_CURVE, side = null } = {}) {
     this.#root = root;
     this.#pictures = pictures;
     this.#curveOf = curve;
+    this.#side = side;
     this.#reel = root.querySelector('.reel');
     this.#reel.addEventListener('click', ({ target }) => {
       const cell = target.closest('[data-step]');
@@ -56,8 +59,8 @@ export class Film {
       cell.classList.remove('drawn');
       cell.setAttribute('aria-label', `Step ${step}, not computed yet`);
       const canvas = cell.firstChild;
-      canvas.width = width; // clears it
-      canvas.height = 2 * height + GAP;
+      canvas.width = this.#side ?? width; // clears it
+      canvas.height = 2 * (this.#side ?? height) + GAP;
     }
     this.#line.setAttribute('points', '');
   }
@@ -112,7 +115,7 @@ export class Film {
     const context = cell.firstChild.getContext('2d');
     const [above, below] = this.#pictures(frame);
     context.putImageData(above, 0, 0);
-    if (below) context.putImageData(below, 0, frame.height + GAP);
+    if (below) context.putImageData(below, 0, (this.#side ?? frame.height) + GAP);
     cell.classList.add('drawn');
     cell.setAttribute('aria-label', `Step ${frame.step}, σ ${frame.sigma.toPrecision(2)}`);
     this.#points[frame.step] = `${this.#across(frame.step) * 10},${this.#curveOf.height(frame)}`;

@@ -2,6 +2,8 @@
 
 export const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 
+export const duration = (value) => (value < 1000 ? ms(value) : `${(value / 1000).toFixed(1)} s`);
+
 /** An amount of noise. */
 export const sigma = (value) => (value === 0 ? '0' : value >= 10 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toFixed(3));
 

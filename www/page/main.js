@@ -18,6 +18,9 @@ const CHAPTERS = {
   scorer: () => import('../chapters/scorer.js'),
   noise: () => import('../chapters/noise.js'),
   schedule: () => import('../chapters/schedule.js'),
+  vae: () => import('../chapters/vae.js'),
+  clip: () => import('../chapters/clip.js'),
+  text: () => import('../chapters/text.js'),
 };
 const NEAR = '300px';
 /** A first digit that is played slowly is not waited for any longer. */

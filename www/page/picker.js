@@ -1,6 +1,5 @@
 // Picks single pixels of a picture: by pointer, or with the arrow keys.
 
-const SIZE = 28;
 const LEAP = 4;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 /** What the keys do to a pixel, beside the pointer's way of doing it. */
@@ -9,7 +8,8 @@ const SIGNS = { '+': 1, '=': 1, '-': -1, Enter: 0, ' ': 0 };
 export class PixelPicker {
   #canvas;
   #cursor = document.createElement('i');
-  #at = [SIZE / 2, SIZE / 2];
+  #size;
+  #at;
   #onPoint;
   #onPick;
 
@@ -17,8 +17,11 @@ export class PixelPicker {
    * `canvas` stands in an element of its own, with class "screen".
    * - `onPoint(index)`: another pixel is pointed at; null when none is any more.
    * - `onPick(index, sign)`: a pixel is picked, to be brighter (1), darker (-1), or whichever is chosen (0).
+   * - `size`: its width and height.
    */
-  constructor(canvas, { onPoint, onPick }) {
+  constructor(canvas, { onPoint, onPick, size = 28 }) {
+    this.#size = size;
+    this.#at = [size / 2, size / 2];
     this.#canvas = canvas;
     this.#onPoint = onPoint;
     this.#onPick = onPick;
@@ -27,6 +30,7 @@ export class PixelPicker {
     canvas.setAttribute('aria-roledescription', 'picture of pixels');
     canvas.classList.add('picker');
     this.#cursor.className = 'pixel-cursor';
+    this.#cursor.style.setProperty('--pixels', size);
     canvas.after(this.#cursor);
     canvas.addEventListener('pointermove', (event) => this.#point(event));
     canvas.addEventListener('pointerleave', () => this.#canvas !== document.activeElement && this.#rest());
@@ -41,7 +45,7 @@ export class PixelPicker {
 
   /** The pixel pointed at, row by row from 0. */
   get index() {
-    return this.#at[1] * SIZE + this.#at[0];
+    return this.#at[1] * this.#size + this.#at[0];
   }
 
   #rest() {
@@ -51,7 +55,7 @@ export class PixelPicker {
 
   #point({ clientX, clientY }) {
     const { left, top, width, height } = this.#canvas.getBoundingClientRect();
-    this.#go(Math.floor(((clientX - left) / width) * SIZE), Math.floor(((clientY - top) / height) * SIZE));
+    this.#go(Math.floor(((clientX - left) / width) * this.#size), Math.floor(((clientY - top) / height) * this.#size));
   }
 
   #key(event) {
@@ -65,12 +69,12 @@ export class PixelPicker {
   }
 
   #go(x, y) {
-    const inside = (value) => Math.min(SIZE - 1, Math.max(0, value));
+    const inside = (value) => Math.min(this.#size - 1, Math.max(0, value));
     const before = this.#cursor.classList.contains('shown') ? this.index : null;
     this.#at = [inside(x), inside(y)];
     if (this.index === before) return; // what was said of it stays
-    this.#cursor.style.setProperty('--x', this.#at[0] / SIZE);
-    this.#cursor.style.setProperty('--y', this.#at[1] / SIZE);
+    this.#cursor.style.setProperty('--x', this.#at[0] / this.#size);
+    this.#cursor.style.setProperty('--y', this.#at[1] / this.#size);
     this.#cursor.classList.add('shown');
     this.#onPoint(this.index);
   }

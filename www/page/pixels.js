@@ -1,4 +1,4 @@
-// Values to grey: white ink on black, as in MNIST, in both colour schemes.
+// Values to pixels. Digits are grey: white ink on black, as in MNIST, in both colour schemes.
 
 /** Grey values of a picture whose clean range is [-1, 1], as RGBA. */
 export function toImage(values, width, height, scale = 1) {
@@ -8,6 +8,21 @@ export function toImage(values, width, height, scale = 1) {
     image.data.set([grey, grey, grey, 255], i * 4);
   }
   return image;
+}
+
+/** A coloured picture, height × width × red, green and blue in [-1, 1], as RGBA. */
+export function toColourImage(values, width = 64, height = 64) {
+  const image = new ImageData(width, height);
+  for (let i = 0; i < width * height; i++) {
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = (values[3 * i + c] + 1) * 127.5;
+    image.data[4 * i + 3] = 255;
+  }
+  return image;
+}
+
+/** One of the channels of height × width × channels numbers. */
+export function channelOf(values, channel, channels = 4) {
+  return Float32Array.from({ length: values.length / channels }, (_, i) => values[i * channels + channel]);
 }
 
 /**

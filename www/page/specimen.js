@@ -7,7 +7,7 @@ import { newSeed } from './seed.js';
 import { Sketch } from './sketch.js';
 
 /** The digit and the seed of a `source`, or undefined where it is none of the generator's. */
-const readMade = (source) => source.match(/^(\d)-(\d{1,15})$/)?.slice(1).map(Number);
+export const readMade = (source) => source.match(/^(\d)-(\d{1,15})$/)?.slice(1).map(Number);
 
 /** A `source` that stands in the address, or what is wrong with it. */
 export const parseSource = (text) => (readMade(text) || unpack(text) ? text : new Error('a drawing that is none'));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::{
     module::Module,
-    tensor::{Device, Tensor, activation::log_softmax},
+    tensor::{Device, Tensor, TensorData, activation::log_softmax},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -45,35 +45,60 @@ impl ClipTask {
         }
     }
 
-    fn sentences(&self, drawn: &Drawn, phrasing: Phrasing, random: &mut ChaCha8Rng) -> Vec<Tokens> {
-        let scenes = drawn.scenes.iter();
-        scenes
-            .map(|scene| {
-                let said = match random.random_bool(ONE) {
-                    true => Said::one(random),
-                    false => Said::random(scene, random),
-                };
-                self.tokenizer
-                    .encode(&describe(scene, said, phrasing, random))
-            })
-            .collect()
+    /// A sentence about each picture.
+    fn sentences(&self, drawn: &Drawn, phrasing: Phrasing, random: &mut ChaCha8Rng) -> Sentences {
+        let mut sentences = Sentences::default();
+        for scene in &drawn.scenes {
+            let said = match random.random_bool(ONE) {
+                true => Said::one(random),
+                false => Said::random(scene, random),
+            };
+            let text = describe(scene, said, phrasing, random);
+            sentences.tokens.push(self.tokenizer.encode(&text));
+            sentences.said.push(said);
+        }
+        sentences
+    }
+}
+
+/// Sentences, each about the picture in its place.
+#[derive(Default)]
+struct Sentences {
+    tokens: Vec<Tokens>,
+    said: Vec<Said>,
+}
+
+impl Sentences {
+    /// Which sentence (column) is true of which picture (row), 1 or 0: "a three" is true of every three.
+    fn truth(&self, scenes: &[Scene], device: &Device) -> Tensor<2> {
+        let rows = scenes.iter().flat_map(|scene| {
+            let of = scenes.iter().zip(&self.said);
+            of.map(|(about, said)| f32::from(u8::from(said.agrees(about, scene))))
+        });
+        let n = scenes.len();
+        Tensor::from_data(TensorData::new(rows.collect(), [n, n]), device)
     }
 }
 
 /// The cosines of every picture with every sentence, times the logit scale, [pictures, sentences].
-fn logits(model: &Clip, drawn: &Drawn, sentences: &[Tokens]) -> Tensor<2> {
+fn logits(model: &Clip, drawn: &Drawn, sentences: &Sentences) -> Tensor<2> {
     let images = model.image(drawn.tensor(&model.devices()[0]));
-    let texts = model.text().forward(sentences).embedding;
+    let texts = model.text().forward(&sentences.tokens).embedding;
     images.matmul(texts.transpose()) * model.logit_scale().unsqueeze::<2>()
 }
 
-/// The mean of the cross-entropies of finding the sentence to a picture and the picture to a sentence.
-fn loss(model: &Clip, drawn: &Drawn, sentences: &[Tokens]) -> Tensor<1> {
+/// The mean of the cross-entropies of finding the sentences that are true of a picture and the pictures
+/// of which a sentence is true. Where several are, each counts the same: to push any of them away would be
+/// wrong, and as half of the sentences say one thing only, it would be most of what is learned (Yang et
+/// al. 2022, "Unified Contrastive Learning in Image-Text-Label Space", <https://arxiv.org/abs/2204.03610>).
+fn loss(model: &Clip, drawn: &Drawn, sentences: &Sentences) -> Tensor<1> {
     let logits = logits(model, drawn, sentences);
-    let n = drawn.len();
-    let right = Tensor::<2>::eye(n, &logits.device());
-    let both = log_softmax(logits.clone(), 0) + log_softmax(logits, 1);
-    (both * right).sum() / (-2.0 * n as f64)
+    let truth = sentences.truth(&drawn.scenes, &logits.device());
+    let entropy = |dim: usize| {
+        let share = truth.clone() / truth.clone().sum_dim(dim);
+        (log_softmax(logits.clone(), dim) * share).sum()
+    };
+    (entropy(0) + entropy(1)) / (-2.0 * drawn.len() as f64)
 }
 
 impl Task for ClipTask {

@@ -127,7 +127,7 @@ impl Recipe {
             Network::Scorer => (10, 64, 2e-3),
             Network::NoiseLevel => (6, 64, 2e-3),
             Network::Vae => (12, 32, 2e-3),
-            Network::Clip => (12, 64, 2e-3),
+            Network::Clip => (12, 64, 1e-3),
             Network::Text => (60, 128, 2e-3),
         };
         Self {

@@ -1,0 +1,122 @@
+// What became of a sentence: what CLIP takes a coloured picture for, attribute by attribute, and what is measured in it.
+
+import { SCENE } from '../unnoise.js';
+import { percent } from '../page/format.js';
+import { make } from '../page/make.js';
+import { RGB } from '../page/scene-picker.js';
+
+const DIGITS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
+/** A word for each value that CLIP has learnt as its name. */
+const WORDS = {
+  digit: Object.fromEntries(DIGITS.map((word) => [word, word])),
+  ink: same(SCENE.ink),
+  paper: same(SCENE.paper),
+  thickness: { thin: 'thin', medium: 'regular', bold: 'bold' },
+  slant: { left: 'left leaning', upright: 'upright', right: 'slanted' },
+  size: same(SCENE.size),
+};
+const TITLES = { digit: 'Digit', ink: 'Ink', paper: 'Paper', thickness: 'Strokes', slant: 'Slant', size: 'Size' };
+const NAMES = Object.keys(WORDS);
+/** Passes over all attributes; the second seldom changes anything. */
+const PASSES = 2;
+
+/** One sentence of all attributes. */
+function compose(scene) {
+  const { digit, ink, paper, thickness, slant, size } = Object.fromEntries(NAMES.map((name) => [name, WORDS[name][scene[name]]]));
+  return `a ${size} ${thickness} ${slant} ${ink} ${digit} on ${paper} paper`;
+}
+
+/**
+ * The sentence that fits a picture best: `{ sentence, cosine, attributes }`, the latter the best value of each and its
+ * share among all. There are 27,000 such sentences; each attribute is settled in turn while the others stay as they are.
+ * `embed` makes embeddings of sentences, and remembers them.
+ */
+export async function bestFit(picture, embed) {
+  const scene = { digit: 'three', ink: 'black', paper: 'white', thickness: 'medium', slant: 'upright', size: 'medium' };
+  const attributes = {};
+  let cosine = -1;
+  for (let pass = 0; pass < PASSES; pass++) {
+    const before = compose(scene);
+    for (const name of NAMES) {
+      const values = Object.keys(WORDS[name]);
+      const texts = await Promise.all(values.map((value) => embed(compose({ ...scene, [name]: value }))));
+      const cosines = texts.map(({ embedding }) => dot(embedding, picture));
+      cosine = Math.max(...cosines);
+      const best = cosines.indexOf(cosine);
+      scene[name] = values[best];
+      const sum = cosines.reduce((sum, each) => sum + Math.exp(texts[best].scale * (each - cosine)), 0);
+      attributes[name] = { value: values[best], share: 1 / sum };
+    }
+    if (compose(scene) === before) break;
+  }
+  return { sentence: compose(scene), cosine, attributes };
+}
+
+export const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+
+/** The cosines as bars, and the table of the attributes. */
+export class Verdict {
+  #own;
+  #best;
+  #rows;
+
+  /** `fits` and `table`: empty elements. `id`: what the ids in them begin with. */
+  constructor(fits, table, { id }) {
+    this.#own = new Fit(`${id}-own`, 'Your sentence');
+    this.#best = new Fit(`${id}-best`, 'The sentence that fits best');
+    fits.append(this.#own.root, this.#best.root);
+    this.#rows = NAMES.map((name) => {
+      const cells = ['fits', 'share', 'measured'].map((column) => make('td', { id: `${id}-${name}-${column}`, class: column }, '–'));
+      table.append(make('tr', {}, make('th', { scope: 'row' }, TITLES[name]), ...cells));
+      return { name, cells };
+    });
+  }
+
+  /** Shows how well a sentence fits; both null where anything was welcome. Without a cosine there is nothing to judge yet. */
+  showOwn(sentence, cosine) {
+    this.#own.show(sentence === null ? 'You have asked for nothing, and anything fits that.' : `“${sentence}”`, cosine);
+  }
+
+  /** Shows what `bestFit` has found and what is measured; null where there is nothing. */
+  showFindings(best, measured) {
+    this.#best.show(best ? `“${best.sentence}”` : '–', best?.cosine ?? null);
+    for (const { name, cells: [fits, share, seen] } of this.#rows) {
+      const found = best?.attributes[name];
+      const word = measured?.[name];
+      fits.replaceChildren(...value(found?.value));
+      share.textContent = found ? percent(found.share) : '';
+      seen.replaceChildren(...value(word));
+      const apart = Boolean(found && word && found.value !== word);
+      seen.classList.toggle('apart', apart);
+      seen.title = apart ? 'CLIP says otherwise' : '';
+    }
+  }
+}
+
+class Fit {
+  #text = make('p', { class: 'sentence' });
+  #value;
+  #bar = make('i');
+
+  constructor(id, title) {
+    this.#value = make('b', { id }, '–');
+    this.#text.id = `${id}-text`;
+    this.root = make('div', { class: 'fit' }, make('p', { class: 'of' }, title), this.#value, this.#text, make('div', { class: 'track', 'aria-hidden': 'true' }, this.#bar));
+  }
+
+  show(text, cosine) {
+    this.#text.textContent = text;
+    this.#value.textContent = cosine === null ? '–' : cosine.toFixed(2).replace('-', '−');
+    this.#bar.style.width = `${100 * Math.max(0, cosine ?? 0)}%`;
+  }
+}
+
+/** A value of an attribute, with its colour if it is one. */
+function value(word) {
+  if (!word) return ['–'];
+  return word in RGB ? [make('i', { class: 'swatch', style: `background: ${RGB[word]}`, 'aria-hidden': 'true' }), word] : [word];
+}
+
+function same(words) {
+  return Object.fromEntries(words.map((word) => [word, word]));
+}
