@@ -430,7 +430,7 @@ pub struct Tokens {
 }
 
 impl Tokenizer {
-    /// One that knows these words; token [`SPECIAL`] + i is word i.
+    /// One that knows these words: their tokens follow those that are no words, in their order.
     pub fn new(words: &[String]) -> Self {
         let ids = words
             .iter()
