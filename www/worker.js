@@ -92,7 +92,7 @@ const methods = {
   },
 
   measure({ picture }) {
-    return Engine.measure(picture) ?? null;
+    return Engine.measure(picture);
   },
 
   noise({ seed, stream }) {

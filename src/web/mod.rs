@@ -283,11 +283,8 @@ impl Engine {
         let scene = Scene::random(digit.min(9), &mut random);
         let said = Said::random(&scene, &mut random);
         let caption = describe(&scene, said, Phrasing::Trained, &mut random);
-        // A plain object, where flattened fields would otherwise make a Map.
-        let plain = serde_wasm_bindgen::Serializer::json_compatible();
-        let scene = Attributes::of(&scene).serialize(&plain);
         object(&[
-            ("scene", scene.map_err(exception)?),
+            ("scene", plain(&Attributes::of(&scene))?),
             ("caption", caption.into()),
         ])
     }
@@ -316,7 +313,7 @@ impl Engine {
             slant: seen.slant(),
             size: seen.size(),
         });
-        serde_wasm_bindgen::to_value(&seen).map_err(exception)
+        plain(&seen)
     }
 
     /// The crate's Gaussian noise for a digit: what a run with this seed adds, its start with stream 0.
@@ -414,6 +411,12 @@ impl Attributes {
             random,
         )
     }
+}
+
+/// What JSON would make of a value: otherwise flattened fields become a Map, and nothing becomes undefined.
+fn plain(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    let json = serde_wasm_bindgen::Serializer::json_compatible();
+    value.serialize(&json).map_err(exception)
 }
 
 /// The values of a picture of this shape, if that is what they are.
