@@ -120,7 +120,7 @@ pub enum TrainError {
 }
 
 impl Recipe {
-    /// What the shipped weights of a network were trained with.
+    /// What the shipped weights of a network were trained with; those of text are still to be trained.
     pub fn of(network: Network) -> Self {
         let (epochs, batch, learning_rate) = match network {
             Network::Unet | Network::UnetBlind => (10, 64, 3e-3),
