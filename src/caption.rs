@@ -7,6 +7,8 @@ use rand::{
     seq::{IndexedRandom, SliceRandom},
 };
 
+use rand_distr::{Distribution, weighted::WeightedIndex};
+
 use crate::scene::{Colour, Scene, Size, Slant, Thickness};
 
 /// The most tokens of a sentence, the first of them the mark of its beginning.
@@ -77,6 +79,9 @@ const PAPERS: &[&str] = &[
     "_ paper",
     "on a _ page",
 ];
+
+/// There is paper, and no word of its colour: what colour is said is then the ink's.
+const UNNAMED_PAPERS: &[&str] = &["on paper", "on a page", "on a background"];
 
 /// Around an adjective of thickness.
 const STROKES: &[&str] = &[
@@ -186,23 +191,25 @@ impl Said {
             && (!self.size || about.size == scene.size)
     }
 
-    /// One attribute, in half of all cases the digit: a sentence that says more can be told from others by its
-    /// colours, and nothing else need be learned.
+    /// One attribute: a sentence that says more can be told from others by its colours, and nothing else need
+    /// be learned. What is harder to see is said more often.
     pub fn one(random: &mut impl Rng) -> Self {
         let mut said = Self::default();
-        let places = [
-            &mut said.digit,
-            &mut said.ink,
-            &mut said.paper,
-            &mut said.thickness,
-            &mut said.slant,
-            &mut said.size,
+        let attributes = [
+            (&mut said.digit, 0.4),
+            (&mut said.ink, 0.13),
+            (&mut said.paper, 0.1),
+            (&mut said.thickness, 0.1),
+            (&mut said.slant, 0.15),
+            (&mut said.size, 0.12),
         ];
-        let which = match random.random_bool(0.5) {
-            true => 0,
-            false => random.random_range(1..places.len()),
-        };
-        *places.into_iter().nth(which).expect("within the list") = true;
+        let shares = WeightedIndex::new(attributes.iter().map(|(_, share)| share));
+        let which = shares.expect("all shares are positive").sample(random);
+        *attributes
+            .into_iter()
+            .nth(which)
+            .expect("within the list")
+            .0 = true;
         said
     }
 
@@ -283,9 +290,10 @@ fn trained(scene: &Scene, said: Said, random: &mut impl Rng) -> Vec<String> {
             false => after.push(fill(SIZES, size, random)),
         }
     }
-    let paper = said
-        .paper
-        .then(|| fill(PAPERS, one(colours(scene.paper), random), random));
+    let paper = match said.paper {
+        true => Some(fill(PAPERS, one(colours(scene.paper), random), random)),
+        false => (random.random_bool(0.2)).then(|| one(UNNAMED_PAPERS, random).into()),
+    };
     let first = paper.is_some() && random.random_bool(0.15);
     let (first, last) = if first { (paper, None) } else { (None, paper) };
     after.extend(last);
@@ -393,6 +401,7 @@ pub fn vocabulary() -> Vec<String> {
         OPENINGS,
         INKS,
         PAPERS,
+        UNNAMED_PAPERS,
         STROKES,
         SIZES,
         &["handwritten and"],

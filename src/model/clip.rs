@@ -186,7 +186,7 @@ impl ModelConfig for ClipConfig {
                     .init(device),
                 positions: small.init([MAX_TOKENS, d], device),
                 transformer: TransformerEncoderConfig::new(d, 4 * d, self.heads, self.text_layers)
-                    .with_dropout(0.0)
+                    .with_dropout(0.1)
                     .with_norm_first(true)
                     .init(device),
                 projection: LinearConfig::new(d, self.embedding).init(device),

@@ -13,7 +13,7 @@ export const layout = {
   },
 
   async 'no chapter is wider than the screen once it is at work'(t) {
-    const visit = await t.visit({ hash: 'steps=2&speed=max&scorer.steps=4&scorer.speed=max' });
+    const visit = await t.visit({ hash: 'steps=2&speed=max&scorer.steps=4&scorer.speed=max&text.steps=4&text.speed=max' });
     await visit.state('done');
     await visit.goTo('scorer-climb');
     await visit.until('scorer-transport', 'done');
@@ -25,6 +25,8 @@ export const layout = {
     await visit.answered('vae');
     await visit.goTo('clip');
     await visit.answered('clip-matrix');
+    await visit.goTo('text-stage');
+    await visit.until('text-transport', 'done');
     for (const width of [320, 390, 768, 1280]) {
       await visit.page.setViewport({ width, height: 800 });
       const [content, screen] = await visit.page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);

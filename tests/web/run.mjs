@@ -16,14 +16,14 @@ import { schedule } from './schedule.mjs';
 import { scorer, scorerFaults, scorerWebgpu } from './scorer.mjs';
 import { serve } from './server.mjs';
 import { vae, vaeWebgpu } from './vae.mjs';
+import { text, textCalm, textWebgpu } from './text.mjs';
 import { Visit } from './visit.mjs';
 import { webgpu, withoutWebgpu } from './webgpu.mjs';
 
-// Those of chapter 7, text.mjs, join them when the chapter is shown: it waits for its network to be trained.
 const PLAN = {
-  chromium: { ...generate, ...layout, ...calm, ...parityCpu, ...gradientCpu, ...withoutWebgpu, ...faults, ...scorer, ...scorerFaults, ...noise, ...schedule, ...vae, ...clip },
-  'chromium-webgpu': { ...webgpu, ...parityWebgpu, ...gradientWebgpu, ...scorerWebgpu, ...vaeWebgpu, ...clipWebgpu },
-  firefox: { ...generate, ...layout, ...parityCpu, ...gradientCpu, ...scorer, ...noise, ...schedule, ...vae, ...clip },
+  chromium: { ...generate, ...layout, ...calm, ...parityCpu, ...gradientCpu, ...withoutWebgpu, ...faults, ...scorer, ...scorerFaults, ...noise, ...schedule, ...vae, ...clip, ...text, ...textCalm },
+  'chromium-webgpu': { ...webgpu, ...parityWebgpu, ...gradientWebgpu, ...scorerWebgpu, ...vaeWebgpu, ...clipWebgpu, ...textWebgpu },
+  firefox: { ...generate, ...layout, ...parityCpu, ...gradientCpu, ...scorer, ...noise, ...schedule, ...vae, ...clip, ...text },
 };
 /** One test may not hold the others up. */
 const LIMIT = 400_000;

@@ -70,15 +70,23 @@ impl Digits {
         random
     }
 
-    /// Which digit of the training set each sample of a step is: every epoch is a new permutation.
+    /// Which digit of the training set each sample of a step is: every pass is a new permutation.
     pub fn indices(&self, step: u64, batch: usize) -> Vec<usize> {
-        let epoch_steps = (self.train.len() / batch).max(1) as u64;
         let mut order: Vec<usize> = (0..self.train.len()).collect();
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-        random.set_stream(step / epoch_steps);
+        random.set_stream(self.pass(step, batch));
         order.shuffle(&mut random);
-        let start = (step % epoch_steps) as usize * batch;
+        let start = (step % self.pass_steps(batch)) as usize * batch;
         order.into_iter().skip(start).take(batch).collect()
+    }
+
+    /// How often every digit of the training set has been used before a step.
+    pub fn pass(&self, step: u64, batch: usize) -> u64 {
+        step / self.pass_steps(batch)
+    }
+
+    fn pass_steps(&self, batch: usize) -> u64 {
+        (self.train.len() / batch).max(1) as u64
     }
 
     /// The digits of a step, with no noise drawn yet.

@@ -5,6 +5,7 @@ mod checkpoint;
 pub mod clip;
 pub mod digits;
 mod ema;
+mod latents;
 mod negatives;
 pub mod noise_level;
 pub mod pictures;
@@ -127,7 +128,7 @@ impl Recipe {
             Network::Scorer => (10, 64, 2e-3),
             Network::NoiseLevel => (6, 64, 2e-3),
             Network::Vae => (12, 32, 2e-3),
-            Network::Clip => (12, 64, 1e-3),
+            Network::Clip => (50, 64, 1e-3),
             Network::Text => (60, 128, 2e-3),
         };
         Self {

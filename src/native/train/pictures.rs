@@ -62,14 +62,27 @@ impl Pictures {
         random: &mut R,
         scene: impl Fn(u8, &mut R) -> Scene,
     ) -> Drawn {
-        let train = &self.digits.train;
         let mut drawn = Drawn::default();
         for i in self.digits.indices(step, batch) {
-            if let Some(strokes) = self.strokes[i].get_or_init(|| strokes(train, i)) {
-                drawn.draw(scene(train.labels[i], random), strokes);
-            }
+            self.draw(i, &mut drawn, random, &scene);
         }
         drawn
+    }
+
+    /// Adds the picture that `scene` makes of the training digit `i`; returns false where that has no ink.
+    pub fn draw<R: Rng>(
+        &self,
+        i: usize,
+        drawn: &mut Drawn,
+        random: &mut R,
+        scene: impl Fn(u8, &mut R) -> Scene,
+    ) -> bool {
+        let train = &self.digits.train;
+        let strokes = self.strokes[i].get_or_init(|| strokes(train, i));
+        if let Some(strokes) = strokes {
+            drawn.draw(scene(train.labels[i], random), strokes);
+        }
+        strokes.is_some()
     }
 
     /// Pictures of an epoch.

@@ -13,6 +13,7 @@ use rand_distr::{Distribution, StandardNormal};
 use super::{
     Task, TrainError,
     digits::{VALIDATION_SIGMAS, sigmas},
+    latents::{self, Latent, Latents},
     pictures::{Drawn, Pictures},
     unet::edm_loss,
 };
@@ -42,8 +43,8 @@ const SHOWN: u64 = 32;
 /// U-Net that learns to make the one from the other.
 pub struct TextTask {
     config: UnetConfig,
-    pictures: Pictures,
-    vae: (Rc<Vae>, VaeConfig),
+    latents: Latents,
+    vae: VaeConfig,
     clip: (Rc<Clip>, Rc<Tokenizer>),
 }
 
@@ -65,13 +66,13 @@ impl TextTask {
     /// # Errors
     /// [`NotReady`].
     pub fn new(library: &Library, pictures: Pictures) -> Result<Self, NotReady> {
-        let (vae, clip) = (library.vae()?, library.clip()?);
+        let ((vae, vae_config), clip) = (library.vae()?, library.clip()?);
         let context = clip.0.text().width();
-        let sigma_data = spread(&vae.0, &pictures.validation(), library.device());
+        let sigma_data = spread(&vae, &pictures.validation(), library.device());
         Ok(Self {
-            config: UnetConfig::of_latents(vae.1.latent(), context, sigma_data),
-            pictures,
-            vae,
+            config: UnetConfig::of_latents(vae_config.latent(), context, sigma_data),
+            latents: Latents::new(pictures, vae),
+            vae: vae_config,
             clip,
         })
     }
@@ -88,13 +89,13 @@ impl TextTask {
 
     fn batch(
         &self,
-        drawn: &Drawn,
+        latents: &[Rc<Latent>],
         sentences: &[String],
         sigma: Vec<f64>,
         random: &mut impl Rng,
     ) -> Batch {
-        let device = &self.vae.0.devices()[0];
-        let z0 = self.vae.0.encode(drawn.tensor(device)).mean;
+        let device = &self.device();
+        let z0 = latents::tensor(latents, self.vae.latent(), device);
         let shape = z0.dims();
         let noise: Vec<f32> = (0..shape.iter().product())
             .map(|_| StandardNormal.sample(random))
@@ -125,8 +126,13 @@ impl TextTask {
     /// Pictures from sentences.
     fn prompted(&self, model: &Unet) -> Prompted {
         let edm = Rc::new(Edm::new(model.clone(), self.config.clone()));
-        let (vae, config) = self.vae.clone();
-        Prompted::new(edm, self.clip.clone(), (vae, config.picture()))
+        let vae = (self.latents.vae().clone(), self.vae.picture());
+        Prompted::new(edm, self.clip.clone(), vae)
+    }
+
+    /// Where the networks are that are not trained.
+    fn device(&self) -> Device {
+        self.latents.vae().devices()[0].clone()
     }
 }
 
@@ -168,30 +174,29 @@ impl Task for TextTask {
     }
 
     fn epoch_samples(&self) -> usize {
-        self.pictures.epoch()
+        self.latents.pictures().epoch()
     }
 
     fn loss(&self, model: &Unet, step: u64, batch: usize) -> Tensor<1> {
-        let mut random = self.pictures.digits.random(step);
-        let drawn = self.pictures.batch(step, batch, &mut random, Scene::seen);
-        let sentences: Vec<String> = drawn
-            .scenes
+        let mut random = self.latents.pictures().digits.random(step);
+        let latents = self.latents.batch(step, batch);
+        let sentences: Vec<String> = latents
             .iter()
-            .map(|scene| match random.random_bool(P_UNCOND) {
+            .map(|latent| match random.random_bool(P_UNCOND) {
                 true => String::new(),
-                false => sentence(scene, Phrasing::Trained, &mut random),
+                false => sentence(&latent.scene, Phrasing::Trained, &mut random),
             })
             .collect();
-        let sigma = sigmas(drawn.len(), &mut random);
+        let sigma = sigmas(latents.len(), &mut random);
         let sigma = sigma.iter().map(|s| s * self.scale()).collect();
-        let batch = self.batch(&drawn, &sentences, sigma, &mut random);
+        let batch = self.batch(&latents, &sentences, sigma, &mut random);
         self.loss_on(model, batch)
     }
 
     /// On pictures of test digits and in phrasings that training does not use.
     fn validate(&self, model: &Unet) -> f64 {
         let mut random = ChaCha8Rng::seed_from_u64(0);
-        let batches = self.pictures.validation();
+        let batches = self.latents.pictures().validation();
         let losses = batches.iter().map(|drawn| {
             let sentences: Vec<String> = drawn
                 .scenes
@@ -200,7 +205,7 @@ impl Task for TextTask {
                 .collect();
             let sigma = VALIDATION_SIGMAS.iter().cycle().take(drawn.len());
             let sigma = sigma.map(|s| s * self.scale()).collect();
-            let batch = self.batch(drawn, &sentences, sigma, &mut random);
+            let batch = self.batch(&self.latents.encode(drawn), &sentences, sigma, &mut random);
             self.loss_on(model, batch).into_scalar::<f64>()
         });
         losses.sum::<f64>() / batches.len() as f64
@@ -224,7 +229,7 @@ impl Task for TextTask {
             guidance: 2.0,
             ..Settings::default()
         };
-        let device = &self.vae.0.devices()[0];
+        let device = &self.device();
         let mut run = Generation::new(self.prompted(model), &settings, &requests, device)
             .map_err(|e| failed(&e))?;
         while pollster::block_on(run.next())
