@@ -241,7 +241,7 @@ pub struct Library {
     scorer: Option<Rc<Gradient>>,
     vae: Option<(Rc<Vae>, VaeConfig)>,
     /// And the width of a token's vector.
-    clip: Option<(Rc<Clip>, Rc<Tokenizer>, usize)>,
+    clip: Option<(Rc<Clip>, Rc<Tokenizer>, ClipConfig)>,
     /// And the width of the tokens' vectors that it takes.
     text: Option<(Rc<Edm>, Option<usize>)>,
 }
@@ -294,7 +294,7 @@ impl Library {
             Network::Clip => {
                 let (clip, config) = source.open::<ClipConfig>(&self.device)?;
                 let clip = check_scene(source, config.picture(), clip)?;
-                self.clip = Some((clip, Rc::new(config.tokenizer()), config.text_width));
+                self.clip = Some((clip, Rc::new(config.tokenizer()), config));
             }
             Network::Text => {
                 let (unet, config) = source.open::<UnetConfig>(&self.device)?;
@@ -360,7 +360,7 @@ impl Library {
             .clone()
             .ok_or(NotReady::NotLoaded(Network::Clip))?;
         let (vae, config) = self.vae()?;
-        if edm.shape() != config.latent() || context != Some(words) {
+        if edm.shape() != config.latent() || context != Some(words.text_width) {
             return Err(NotReady::Apart);
         }
         Ok(Prompted::new(
@@ -380,6 +380,16 @@ impl Library {
             .clone()
             .ok_or(NotReady::NotLoaded(Network::Clip))?;
         Ok((clip, tokenizer))
+    }
+
+    /// The shape of CLIP.
+    ///
+    /// # Errors
+    /// [`NotReady`].
+    pub fn clip_config(&self) -> Result<&ClipConfig, NotReady> {
+        let clip = self.clip.as_ref();
+        let (_, _, config) = clip.ok_or(NotReady::NotLoaded(Network::Clip))?;
+        Ok(config)
     }
 
     /// σ̂ and its gradient.

@@ -182,6 +182,10 @@ struct Train {
     /// Decides the initial weights and every random draw
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Of clip: train the image encoder alone, and keep the exported text encoder, whose words the exported
+    /// text model follows
+    #[arg(long)]
+    lock_text: bool,
     /// Seconds between checkpoints
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     checkpoint_every: u64,
@@ -383,8 +387,12 @@ fn train(options: &Train, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> 
         batch: options.batch.map_or(usual.batch, |batch| batch as usize),
         learning_rate: options.learning_rate.unwrap_or(usual.learning_rate),
         seed: options.seed,
+        lock_text: options.lock_text,
         ..usual
     };
+    if options.lock_text && network != Network::Clip {
+        return Err(format!("--lock-text is for clip: {network} has no text encoder").into());
+    }
     if !(recipe.learning_rate > 0.0 && recipe.learning_rate <= 1.0) {
         return Err(format!(
             "--learning-rate must be above 0 and at most 1, not {}",
@@ -400,6 +408,14 @@ fn train(options: &Train, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> 
     catch_interrupts(interrupted)?;
     let digits = || Digits::load(&options.data.folder, recipe.seed);
     let pictures = || Pictures::load(&options.data.folder, recipe.seed);
+    let exported = |networks: &[Network]| -> Result<Library, Failure> {
+        let device = options.device.kind.open()?;
+        Ok(sample::exported(
+            &options.weights.folder,
+            networks,
+            &device,
+        )?)
+    };
     let job = Job {
         recipe: &recipe,
         run: &run,
@@ -428,13 +444,16 @@ fn train(options: &Train, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> 
             job.go(config.cost(), &VaeTask::new(config, pictures()?))?;
         }
         Network::Clip => {
-            let config = ClipConfig::new();
-            job.go(config.cost(), &ClipTask::new(config, pictures()?))?;
+            let task = if recipe.lock_text {
+                let library = exported(&[Network::Clip])?;
+                ClipTask::locked(library.clip()?.0, library.clip_config()?, pictures()?)
+            } else {
+                ClipTask::new(ClipConfig::new(), pictures()?)
+            };
+            job.go(task.network().cost(), &task)?;
         }
         Network::Text => {
-            let device = options.device.kind.open()?;
-            let parts = [Network::Vae, Network::Clip];
-            let library = sample::exported(&options.weights.folder, &parts, &device)?;
+            let library = exported(&[Network::Vae, Network::Clip])?;
             let task = TextTask::new(&library, pictures()?)?;
             job.go(task.network().cost(), &task)?;
         }

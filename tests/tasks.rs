@@ -11,8 +11,12 @@ use unnoise::{
     image::{DIGIT_PIXELS, DIGIT_SIZE},
     library::{Library, Network},
     model::{
-        ModelConfig, clip::ClipConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig,
-        unet::UnetConfig, vae::VaeConfig,
+        ModelConfig,
+        clip::{Clip, ClipConfig},
+        noise_level::NoiseLevelConfig,
+        scorer::ScorerConfig,
+        unet::UnetConfig,
+        vae::VaeConfig,
     },
     native::{
         data::Mnist,
@@ -53,8 +57,14 @@ fn digits() -> Digits {
     }
 }
 
-/// The validation loss before and after a short training, and what it left in its folder.
+/// The validation loss before and after a short training.
 fn losses<T: Task>(task: &T, epochs: u64) -> (f64, f64) {
+    let before = task.validate(&task.init(&Device::flex()));
+    (before, task.validate(&trained(task, epochs)))
+}
+
+/// What a short training makes, and leaves in its folder.
+fn trained<T: Task>(task: &T, epochs: u64) -> T::Model {
     let device = Device::flex();
     let folder = tempdir().unwrap();
     let recipe = Recipe {
@@ -64,13 +74,13 @@ fn losses<T: Task>(task: &T, epochs: u64) -> (f64, f64) {
         warmup: 5,
         ema_decay: 0.9,
         seed: 1,
+        lock_text: false,
     };
     let run = Run {
         folder: folder.path().join("run"),
         resume: false,
         checkpoint_every: Duration::from_secs(60),
     };
-    let before = task.validate(&task.init(&device));
     let trained = train(task, &recipe, &run, &device, &AtomicBool::new(false)).unwrap();
     for file in [
         "metrics.csv",
@@ -79,7 +89,7 @@ fn losses<T: Task>(task: &T, epochs: u64) -> (f64, f64) {
     ] {
         assert!(run.folder.join(file).exists(), "{file}");
     }
-    (before, task.validate(&trained))
+    trained
 }
 
 #[test]
@@ -141,6 +151,25 @@ fn the_autoencoder_learns_to_give_back() {
 fn clip_learns_which_sentence_belongs() {
     let (before, after) = losses(&ClipTask::new(tiny_clip(), pictures()), 16);
     assert!(after < 0.8 * before, "{before}, then {after}");
+}
+
+/// What follows the words of a text encoder must find them as they were.
+#[test]
+fn a_locked_text_encoder_stays_as_it_is() {
+    let device = Device::flex();
+    let library = library();
+    let (clip, tokenizer) = library.clip().unwrap();
+    let task = ClipTask::locked(clip.clone(), library.clip_config().unwrap(), pictures());
+    let tokens = [tokenizer.encode("a bold red three on white paper")];
+    let read = |clip: &Clip| -> Vec<f32> {
+        let encoded = clip.text().forward(&tokens);
+        let both = [encoded.tokens.into_data(), encoded.embedding.into_data()];
+        both.iter().flat_map(|data| data.iter::<f32>()).collect()
+    };
+    let fresh = task.init(&device);
+    let (before, after) = (task.validate(&fresh), trained(&task, 1));
+    assert!(task.validate(&after) < before);
+    assert_eq!(read(&clip), read(&after));
 }
 
 fn library() -> Library {

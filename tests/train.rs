@@ -122,6 +122,7 @@ fn recipe() -> Recipe {
         warmup: 5,
         ema_decay: 0.9,
         seed: 2,
+        lock_text: false,
     }
 }
 
@@ -355,6 +356,10 @@ fn a_run_is_not_overwritten_nor_resumed_as_another() {
         },
         Recipe {
             seed: 3,
+            ..recipe()
+        },
+        Recipe {
+            lock_text: true,
             ..recipe()
         },
     ] {

@@ -2,7 +2,7 @@
 
 use burn::{
     config::Config,
-    module::{Module, Param},
+    module::{Module, ModuleMapper, Param},
     nn::{
         Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig,
         transformer::{TransformerEncoder, TransformerEncoderConfig, TransformerEncoderInput},
@@ -252,6 +252,14 @@ impl Clip {
         &self.text
     }
 
+    /// The same with another's text encoder, which training then leaves as it is ("locked": Zhai et al. 2022,
+    /// <https://arxiv.org/abs/2111.07991>, who lock the other one).
+    pub fn with_locked_text(self, text: &TextEncoder) -> Self {
+        let device = self.devices()[0].clone();
+        let text = text.clone().map(&mut Moved(device)).no_grad();
+        Self { text, ..self }
+    }
+
     /// Where pictures lie in the space, vectors of length 1.
     ///
     /// # Shapes
@@ -267,6 +275,15 @@ impl Clip {
     /// What the cosines are multiplied by before the softmax, one number.
     pub fn logit_scale(&self) -> Tensor<1> {
         self.logit_scale.val().exp().clamp_max(MAX_LOGIT_SCALE)
+    }
+}
+
+/// Brings weights to a device, out of whatever graph they were in.
+struct Moved(Device);
+
+impl ModuleMapper for Moved {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|weights| Tensor::from_data(weights.into_data(), &self.0))
     }
 }
 

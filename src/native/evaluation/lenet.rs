@@ -110,6 +110,7 @@ impl Classifier {
             warmup: 200,
             ema_decay: 0.995,
             seed: 5,
+            lock_text: false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! CLIP's training: tell which sentence of a batch belongs to which picture.
 
-use std::path::Path;
+use std::{path::Path, rc::Rc};
 
 use burn::{
     module::Module,
@@ -32,6 +32,7 @@ pub struct ClipTask {
     config: ClipConfig,
     tokenizer: Tokenizer,
     pictures: Pictures,
+    locked: Option<Rc<Clip>>,
 }
 
 impl ClipTask {
@@ -42,7 +43,27 @@ impl ClipTask {
             config,
             tokenizer,
             pictures,
+            locked: None,
         }
+    }
+
+    /// The training of an image encoder for the text encoder of `clip`, which stays as it is: whatever has
+    /// learned to follow its words still can.
+    pub fn locked(clip: Rc<Clip>, config: &ClipConfig, pictures: Pictures) -> Self {
+        let fresh = ClipConfig::new();
+        let config = config
+            .clone()
+            .with_channels(fresh.channels)
+            .with_blocks(fresh.blocks);
+        Self {
+            locked: Some(clip),
+            ..Self::new(config, pictures)
+        }
+    }
+
+    /// The network's configuration.
+    pub fn network(&self) -> &ClipConfig {
+        &self.config
     }
 
     /// A sentence about each picture.
@@ -113,7 +134,11 @@ impl Task for ClipTask {
     }
 
     fn init(&self, device: &Device) -> Clip {
-        self.config.init(device)
+        let clip = self.config.init(device);
+        match &self.locked {
+            Some(locked) => clip.with_locked_text(locked.text()),
+            None => clip,
+        }
     }
 
     fn epoch_samples(&self) -> usize {

@@ -36,7 +36,8 @@ impl ModuleMapper for Blend {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let weight = self.weights.remove::<D>(param.id);
         param.map(|average| match weight {
-            Some(weight) => average * self.decay + weight * (1.0 - self.decay),
+            // What does not change stays the same to the last bit.
+            Some(weight) => average.clone() + (weight - average) * (1.0 - self.decay),
             None => average,
         })
     }

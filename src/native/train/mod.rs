@@ -76,6 +76,9 @@ pub struct Recipe {
     pub ema_decay: f64,
     /// Decides the initial weights and every random draw.
     pub seed: u64,
+    /// Whether CLIP's text encoder stays as it was exported.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lock_text: bool,
 }
 
 /// Where a run lives and how it goes.
@@ -138,6 +141,7 @@ impl Recipe {
             warmup: 300,
             ema_decay: 0.9995,
             seed: 0,
+            lock_text: false,
         }
     }
 
