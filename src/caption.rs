@@ -343,11 +343,11 @@ fn unseen(scene: &Scene, said: Said, random: &mut impl Rng) -> Vec<String> {
     let size = said.size.then(|| one(sizes(scene.size), random));
     let owned = |word: Option<&str>| word.map(str::to_owned);
     let parts: Vec<Option<String>> = match random.random_range(0..3) {
-        // three thin slanted red background blue
+        // three thin slanted red on the blue page
         0 => {
             let mut words = [owned(size), owned(thickness), owned(slant), owned(ink)];
             words.shuffle(random);
-            let paper = paper.map(|paper| format!("background {paper}"));
+            let paper = paper.map(|paper| format!("on the {paper} page"));
             [Some(noun)]
                 .into_iter()
                 .chain(words)

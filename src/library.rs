@@ -192,7 +192,7 @@ impl Generator {
                 ..settings
             },
             Self::Text => Settings {
-                guidance: 2.0,
+                guidance: 5.0,
                 ..settings
             },
         }

@@ -20,8 +20,8 @@ use super::{
 use crate::{
     caption::{Phrasing, Said, Tokenizer, describe},
     denoiser::{Cond, Edm, Prompted},
-    generation::{Generation, Request, Settings},
-    library::{Library, Network, NotReady},
+    generation::{Generation, Request},
+    library::{Generator, Library, Network, NotReady},
     model::{
         ModelConfig,
         clip::Clip,
@@ -225,10 +225,7 @@ impl Task for TextTask {
                 }
             })
             .collect();
-        let settings = Settings {
-            guidance: 2.0,
-            ..Settings::default()
-        };
+        let settings = Generator::Text.defaults();
         let device = &self.device();
         let mut run = Generation::new(self.prompted(model), &settings, &requests, device)
             .map_err(|e| failed(&e))?;
