@@ -124,7 +124,7 @@ pub enum TrainError {
 }
 
 impl Recipe {
-    /// What the shipped weights of a network were trained with; those of text are still to be trained.
+    /// What the shipped weights of a network were trained with.
     pub fn of(network: Network) -> Self {
         let (epochs, batch, learning_rate) = match network {
             Network::Unet | Network::UnetBlind => (10, 64, 3e-3),
@@ -132,7 +132,7 @@ impl Recipe {
             Network::NoiseLevel => (6, 64, 2e-3),
             Network::Vae => (12, 32, 2e-3),
             Network::Clip => (50, 64, 1e-3),
-            Network::Text => (60, 128, 2e-3),
+            Network::Text => (240, 128, 2e-3),
         };
         Self {
             epochs,
