@@ -20,6 +20,7 @@ use crate::{
     },
     sampler::SamplerKind,
     scene,
+    schedule::Schedule,
     weights::Source,
 };
 
@@ -191,8 +192,11 @@ impl Generator {
                 guidance: 1.0,
                 ..settings
             },
+            // So strong a guidance leads astray; fresh noise in every step leads back.
             Self::Text => Settings {
-                guidance: 5.0,
+                sampler: SamplerKind::Ddpm,
+                schedule: Some(Schedule::Cosine),
+                guidance: 7.0,
                 ..settings
             },
         }

@@ -199,7 +199,7 @@ struct Generate {
     /// ddpm, ddim, euler, heun or dpmpp-2m
     #[arg(long)]
     sampler: Option<SamplerKind>,
-    /// How sigma is spaced: karras, linear or cosine [default: the sampler's customary way]
+    /// How sigma is spaced: karras, linear or cosine [default: the model's own, or else the sampler's customary way]
     #[arg(long)]
     schedule: Option<Schedule>,
     /// Strength of classifier-free guidance; 1 is off

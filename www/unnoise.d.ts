@@ -49,7 +49,7 @@ export interface Settings {
   /** Steps from noise to picture, from 1. By default, as with `sampler` and `guidance`, what suits the model. */
   steps?: number;
   sampler?: Sampler;
-  /** How the noise levels are spaced; by default as the sampler is customarily used. */
+  /** How the noise levels are spaced; by default as suits the model, or else as the sampler is customarily used. */
   schedule?: Schedule;
   /** uncond + guidance · (cond - uncond): 1 is off; anything else doubles the network calls. */
   guidance?: number;

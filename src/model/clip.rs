@@ -38,10 +38,10 @@ pub struct ClipConfig {
     #[config(default = 3)]
     pub picture_channels: usize,
     /// Channels at each level, the first at half the picture's width.
-    #[config(default = "vec![24, 48, 96, 128]")]
+    #[config(default = "vec![16, 48, 96, 128]")]
     pub channels: Vec<usize>,
     /// Residual blocks at each level.
-    #[config(default = "vec![0, 1, 1, 1]")]
+    #[config(default = "vec![1, 1, 1, 1]")]
     pub blocks: Vec<usize>,
     /// Width of the space that both share.
     #[config(default = 64)]

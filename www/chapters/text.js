@@ -23,7 +23,7 @@ import { bestFit, dot, Verdict } from './text-judge.js';
 const CHAPTER = 'text';
 const MODEL = 'text';
 /** What a visitor sees who has set nothing; the model knows which sampler, steps and guidance suit it. */
-const OPENING = { prompt: 'a bold red three on white paper', seed: 7, steps: null, sampler: null, guidance: null, eta: null, speed: '8' };
+const OPENING = { prompt: 'a bold red three on white paper', seed: 6, steps: null, sampler: null, guidance: null, eta: null, speed: '8' };
 
 const SIZE = 64;
 /** The latent: so many numbers across and down, in so many channels. */
@@ -38,7 +38,7 @@ const WORDS_SHOWN = 12;
 /** So many of the visitor's texts are remembered, and of the sentences that pictures are compared with. */
 const TEXTS = 40;
 const SENTENCES = 4000;
-const GUIDANCE_MAX = 8;
+const GUIDANCE_MAX = 10;
 const ZOOM = 8;
 const PULSE_MS = 600;
 
@@ -121,8 +121,8 @@ export function mount(section) {
   /** A setting of the visitor's, or the model's own. */
   const own = (name, otherwise) => settings[name] ?? defaults()?.[name] ?? otherwise;
   const steps = () => own('steps', 20);
-  const sampler = () => own('sampler', 'dpmpp-2m');
-  const guidance = () => own('guidance', 5);
+  const sampler = () => own('sampler', 'ddpm');
+  const guidance = () => own('guidance', 7);
   const eta = () => own('eta', 0);
 
   function showSettings() {
