@@ -167,7 +167,7 @@ struct Train {
     weights: WeightsFolder,
     #[command(flatten)]
     device: DeviceChoice,
-    /// Continue from the last checkpoint
+    /// Continue from the last checkpoint; with more --epochs than before, train on
     #[arg(long)]
     resume: bool,
     /// Passes over the training digits [default: what the shipped weights had]

@@ -18,6 +18,7 @@ use burn::{
 };
 use common::{bits, tiny};
 use proptest::prelude::*;
+use safetensors::SafeTensors;
 use serde_json::json;
 use tempfile::{TempDir, tempdir};
 use unnoise::{
@@ -31,6 +32,7 @@ use unnoise::{
         train::{Checkpoint, CheckpointError, Recipe, Run, Task, TrainError, train},
     },
     rng,
+    weights::sha256,
 };
 
 /// A small network that learns to denoise a few pictures that are formulas.
@@ -294,6 +296,34 @@ fn a_finished_run_resumes_to_its_weights() {
     assert!(bits(go(&Tiny::new(), folder.path(), true).unwrap()) == first);
 }
 
+#[test]
+fn a_finished_run_goes_on_for_more_epochs() {
+    let folder = tempdir().unwrap();
+    let folder = folder.path();
+    go(&Tiny::new(), folder, false).unwrap();
+    let first = Checkpoint::open(folder).unwrap().progress;
+    let longer = Recipe {
+        epochs: recipe().epochs + 2,
+        ..recipe()
+    };
+    let never = AtomicBool::new(false);
+    train(
+        &Tiny::new(),
+        &longer,
+        &run(folder, true),
+        &Device::flex(),
+        &never,
+    )
+    .unwrap();
+    let last = Checkpoint::open(folder).unwrap().progress;
+    let before = first.metrics.len();
+    assert_eq!(last.metrics[..before], first.metrics);
+    assert_eq!(last.metrics.len(), before + 2);
+    assert_eq!(last.step, STEPS / recipe().epochs * longer.epochs);
+    // It had fallen to nothing; the longer run is only this far along its fall.
+    assert!(last.metrics[before].learning_rate > 10.0 * first.metrics[before - 1].learning_rate);
+}
+
 /// The loss falls, and the averaged weights are an average: neither the first weights nor the last.
 #[test]
 fn training_learns() {
@@ -347,7 +377,7 @@ fn a_run_is_not_overwritten_nor_resumed_as_another() {
             ..recipe()
         },
         Recipe {
-            epochs: 5,
+            epochs: 3,
             ..recipe()
         },
         Recipe {
@@ -444,18 +474,23 @@ fn a_damaged_checkpoint_is_told() {
 
 #[test]
 fn a_checkpoint_whose_model_cannot_be_built_is_told() {
-    let (folder, path, mut bytes) = saved();
-    let mut replace = |from: &str, to: &str| {
-        let at = bytes
-            .windows(from.len())
-            .position(|window| window == from.as_bytes())
-            .unwrap();
-        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
-    };
-    replace(r#"\"heads\":4"#, r#"\"heads\":0"#);
-    // Without its sum, as the first checkpoints were.
-    replace("sha256", "------");
-    fs::write(&path, bytes).unwrap();
+    let (folder, path, bytes) = saved();
+    // As a program would have written it whose heads need not divide.
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let mut metadata = header.metadata().clone().unwrap();
+    let identity = metadata["identity"].replace(r#""heads":4"#, r#""heads":0"#);
+    assert_ne!(identity, metadata["identity"]);
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let parts = ["model", "average", "optimizer"].map(|name| tensors.tensor(name).unwrap().data());
+    let text = [identity.as_bytes(), metadata["progress"].as_bytes()];
+    let all: Vec<_> = text.into_iter().chain(parts).collect();
+    metadata.insert("sha256".into(), sha256(&all.concat()));
+    metadata.insert("identity".into(), identity);
+    fs::write(
+        &path,
+        safetensors::serialize(tensors.tensors(), Some(metadata)).unwrap(),
+    )
+    .unwrap();
     let error = Checkpoint::open(folder.path())
         .unwrap()
         .config::<UnetConfig>("unet")

@@ -49,7 +49,8 @@ pub struct Progress {
     pub metrics: Vec<EpochMetrics>,
 }
 
-/// What tells one run from another: resuming under other settings would be another run.
+/// What tells one run from another: resuming under other settings would be another run. Only its `epochs`
+/// may be more than they were, to train on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Identity {
     /// The model's name.
@@ -175,23 +176,15 @@ impl Checkpoint {
                 .ok_or_else(|| bad(format!("it holds no {key}")))
         };
         let (identity, progress) = (text("identity")?, text("progress")?);
-        // The first checkpoints had no sum.
-        if let Some(expected) = metadata.get("sha256") {
-            let tensors = SafeTensors::deserialize(&bytes).map_err(|e| bad(e.to_string()))?;
-            let part = |name| {
-                tensors
-                    .tensor(name)
-                    .map(|part| part.data())
-                    .map_err(|e| bad(e.to_string()))
-            };
-            if sum(
-                identity,
-                progress,
-                [part("model")?, part("average")?, part("optimizer")?],
-            ) != *expected
-            {
-                return Err(bad("it was altered".into()));
-            }
+        let expected = text("sha256")?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| bad(e.to_string()))?;
+        let part = |name| {
+            let part = tensors.tensor(name).map_err(|e| bad(e.to_string()))?;
+            Ok(part.data())
+        };
+        let parts = [part("model")?, part("average")?, part("optimizer")?];
+        if sum(identity, progress, parts) != *expected {
+            return Err(bad("it was altered".into()));
         }
         let identity = serde_json::from_str(identity).map_err(|e| bad(e.to_string()))?;
         let progress = serde_json::from_str(progress).map_err(|e| bad(e.to_string()))?;
@@ -224,7 +217,7 @@ impl Checkpoint {
         CheckpointError::Format(self.file.clone(), reason.into())
     }
 
-    /// Fails unless the checkpoint is of this very run.
+    /// Fails unless the checkpoint is of this very run, or of one that had fewer epochs.
     ///
     /// # Errors
     /// [`CheckpointError::Other`], which names what differs.
@@ -240,7 +233,14 @@ impl Checkpoint {
         if self.identity.config != identity.config {
             return other(format!("its model is {}", self.identity.config));
         }
-        if self.identity.training != identity.training {
+        let mut begun = self.identity.training.clone();
+        if let Some(epochs) = begun.get_mut("epochs") {
+            let wanted = &identity.training["epochs"];
+            if wanted.as_u64() > epochs.as_u64() {
+                *epochs = wanted.clone();
+            }
+        }
+        if begun != identity.training {
             return other(format!("it was started with {}", self.identity.training));
         }
         Ok(())
