@@ -17,6 +17,8 @@ const WORDS = {
 };
 const TITLES = { digit: 'Digit', ink: 'Ink', paper: 'Paper', thickness: 'Strokes', slant: 'Slant', size: 'Size' };
 const NAMES = Object.keys(WORDS);
+/** The cosine at the end of a bar: those of sentences of which all is true are about 0.4. */
+export const TOP = 0.5;
 /** Passes over all attributes; the second seldom changes anything. */
 const PASSES = 2;
 
@@ -107,7 +109,7 @@ class Fit {
   show(text, cosine) {
     this.#text.textContent = text;
     this.#value.textContent = cosine === null ? '–' : cosine.toFixed(2).replace('-', '−');
-    this.#bar.style.width = `${100 * Math.max(0, cosine ?? 0)}%`;
+    this.#bar.style.width = `${100 * Math.max(0, Math.min(1, (cosine ?? 0) / TOP))}%`;
   }
 }
 

@@ -18,7 +18,7 @@ import { samplerOptions, SAMPLERS, USES_ETA } from '../page/samplers.js';
 import { newSeed, SeedField } from '../page/seed.js';
 import { whenSeen } from '../page/seen.js';
 import { Transport } from '../page/transport.js';
-import { bestFit, dot, Verdict } from './text-judge.js';
+import { bestFit, dot, TOP, Verdict } from './text-judge.js';
 
 const CHAPTER = 'text';
 const MODEL = 'text';
@@ -42,9 +42,9 @@ const GUIDANCE_MAX = 10;
 const ZOOM = 8;
 const PULSE_MS = 600;
 
-/** The curve of the film strip: the cosine, from 0 to 1. It ends high up, where a label would be in its way. */
-const height = (cosine) => 6 + 88 * (1 - Math.max(0, cosine));
-const RULES = [[height(1), '1', height(0.9)], [height(0.5), '0.5'], [height(0), '0']];
+/** The curve of the film strip: the cosine, from 0 up. It ends high up, where a label would be in its way. */
+const height = (cosine) => 6 + 88 * (1 - Math.max(0, Math.min(1, cosine / TOP)));
+const RULES = [[height(TOP), String(TOP), height(0.9 * TOP)], [height(TOP / 2), String(TOP / 2)], [height(0), '0']];
 
 export function mount(section) {
   const $ = (id) => section.querySelector(`#text-${id}`);
@@ -324,7 +324,7 @@ export function mount(section) {
     delete $('verdict').dataset.answered;
     verdict.showOwn(prompt && brief(prompt), null);
     verdict.showFindings(null, null);
-    $('film-hint').textContent = `Every step: the latent above, the decoded estimate below it, and its cosine with ${prompt === null ? 'the sentence that fits it best' : 'your sentence'}, from 0 to 1.`;
+    $('film-hint').textContent = `Every step: the latent above, the decoded estimate below it, and its cosine with ${prompt === null ? 'the sentence that fits it best' : 'your sentence'}, from 0 to ${TOP}.`;
   }
 
   // --- the engine ---

@@ -132,7 +132,7 @@ impl Recipe {
             Network::NoiseLevel => (6, 64, 2e-3),
             Network::Vae => (12, 32, 2e-3),
             Network::Clip => (50, 64, 1e-3),
-            Network::Text => (240, 128, 2e-3),
+            Network::Text => (360, 128, 2e-3),
         };
         Self {
             epochs,
