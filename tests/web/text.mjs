@@ -247,32 +247,29 @@ export const text = {
   async 'guidance, steps, sampler and seed: each makes another run'(t) {
     const visit = await open(t, 'text.steps=4');
     const first = await visit.colours('text-picture');
-    const settled = async (hash) => {
-      await visit.page.waitForFunction((hash) => location.hash.includes(hash), {}, hash);
-      await visit.page.waitForFunction((nfe) => document.getElementById('text-nfe').textContent === nfe, {}, String(await calls()));
-      await drawn(visit);
-    };
-    const calls = () => visit.page.evaluate(async () => {
+    const calls = () => visit.page.evaluate(() => {
       const state = new URLSearchParams(location.hash.slice(1));
-      return (state.get('text.guidance') === '1' ? 1 : 2) * (state.get('text.sampler') === 'heun' ? 2 : 1) * Number(state.get('text.steps')) - (state.get('text.sampler') === 'heun' ? (state.get('text.guidance') === '1' ? 1 : 2) : 0);
+      const steps = Number(state.get('text.steps'));
+      return (state.get('text.guidance') === '1' ? 1 : 2) * (state.get('text.sampler') === 'heun' ? 2 * steps - 1 : steps);
     });
-    await visit.drag('#text-guidance', range(2, 6));
-    await settled('text.guidance=6');
+    /** Changes a setting, and waits until the page has judged the picture that it makes, not the one before. */
+    const changed = async (hash, change) => {
+      await visit.page.$eval('#text-verdict', (verdict) => (verdict.dataset.answered = 'the picture before'));
+      await change();
+      await visit.page.waitForFunction((hash) => location.hash.includes(hash), {}, hash);
+      await drawn(visit);
+      assert.equal(await visit.text('text-nfe'), String(await calls()), hash);
+    };
+    await changed('text.guidance=6', () => visit.drag('#text-guidance', range(2, 6)));
     assert.ok(difference(await visit.colours('text-picture'), first) > 2);
-    await visit.slide('#text-guidance', 1);
-    await settled('text.guidance=1');
+    await changed('text.guidance=1', () => visit.slide('#text-guidance', 1));
     assert.match(await visit.text('text-guidance-hint'), /^Off/);
-    await visit.drag('#text-steps', range(5, 9));
-    await settled('text.steps=9');
-    await visit.page.select('#text-sampler', 'heun');
-    await settled('text.sampler=heun');
-    await visit.page.select('#text-sampler', 'ddim');
-    await settled('text.sampler=ddim');
+    await changed('text.steps=9', () => visit.drag('#text-steps', range(5, 9)));
+    await changed('text.sampler=heun', () => visit.page.select('#text-sampler', 'heun'));
+    await changed('text.sampler=ddim', () => visit.page.select('#text-sampler', 'ddim'));
     assert.equal(await visit.page.$eval('#text-eta-field', (field) => field.hidden), false);
     const before = await visit.colours('text-picture');
-    await visit.click('text-reroll');
-    await visit.page.waitForFunction(() => /text\.seed=\d+/.test(location.hash));
-    await drawn(visit);
+    await changed('text.seed=', () => visit.click('text-reroll'));
     assert.ok(difference(await visit.colours('text-picture'), before) > 50);
   },
 
