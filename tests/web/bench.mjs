@@ -14,7 +14,7 @@ const REPEATS = 20;
 const OPENINGS = 5;
 const CALL = { digit: 3, seed: 1, steps: REPEATS, sampler: 'euler', guidance: 1 };
 const DIGIT = { digit: 3, steps: 20, sampler: 'dpmpp-2m', guidance: 1.5 };
-const PICTURE = { model: 'text', prompt: 'a bold red three on white paper', steps: 20, guidance: 2 };
+const PICTURE = { model: 'text', prompt: 'a bold red three on white paper' };
 /** What chapter 7 loads. */
 const TEXT = ['text', 'clip', 'vae'];
 const GPU = 'wasm/gpu/';
