@@ -19,6 +19,8 @@ const TITLES = { digit: 'Digit', ink: 'Ink', paper: 'Paper', thickness: 'Strokes
 const NAMES = Object.keys(WORDS);
 /** The cosine at the end of a bar: those of sentences of which all is true are about 0.4. */
 export const TOP = 0.5;
+/** How far a cosine fills a bar, 0 to 1. */
+export const fill = (cosine) => Math.max(0, Math.min(1, cosine / TOP));
 /** Passes over all attributes; the second seldom changes anything. */
 const PASSES = 2;
 
@@ -109,7 +111,7 @@ class Fit {
   show(text, cosine) {
     this.#text.textContent = text;
     this.#value.textContent = cosine === null ? '–' : cosine.toFixed(2).replace('-', '−');
-    this.#bar.style.width = `${100 * Math.max(0, Math.min(1, (cosine ?? 0) / TOP))}%`;
+    this.#bar.style.width = `${100 * fill(cosine ?? 0)}%`;
   }
 }
 

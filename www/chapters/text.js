@@ -18,7 +18,7 @@ import { samplerOptions, SAMPLERS, USES_ETA } from '../page/samplers.js';
 import { newSeed, SeedField } from '../page/seed.js';
 import { whenSeen } from '../page/seen.js';
 import { Transport } from '../page/transport.js';
-import { bestFit, dot, TOP, Verdict } from './text-judge.js';
+import { bestFit, dot, fill, TOP, Verdict } from './text-judge.js';
 
 const CHAPTER = 'text';
 const MODEL = 'text';
@@ -43,7 +43,7 @@ const ZOOM = 8;
 const PULSE_MS = 600;
 
 /** The curve of the film strip: the cosine, from 0 up. It ends high up, where a label would be in its way. */
-const height = (cosine) => 6 + 88 * (1 - Math.max(0, Math.min(1, cosine / TOP)));
+const height = (cosine) => 6 + 88 * (1 - fill(cosine));
 const RULES = [[height(TOP), String(TOP), height(0.9 * TOP)], [height(TOP / 2), String(TOP / 2)], [height(0), '0']];
 
 export function mount(section) {
