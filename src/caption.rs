@@ -196,12 +196,12 @@ impl Said {
     pub fn one(random: &mut impl Rng) -> Self {
         let mut said = Self::default();
         let attributes = [
-            (&mut said.digit, 0.4),
-            (&mut said.ink, 0.13),
-            (&mut said.paper, 0.1),
-            (&mut said.thickness, 0.1),
-            (&mut said.slant, 0.15),
-            (&mut said.size, 0.12),
+            (&mut said.digit, 0.6),
+            (&mut said.ink, 0.08),
+            (&mut said.paper, 0.06),
+            (&mut said.thickness, 0.08),
+            (&mut said.slant, 0.1),
+            (&mut said.size, 0.08),
         ];
         let shares = WeightedIndex::new(attributes.iter().map(|(_, share)| share));
         let which = shares.expect("all shares are positive").sample(random);

@@ -196,7 +196,7 @@ impl Generator {
             Self::Text => Settings {
                 sampler: SamplerKind::Ddpm,
                 schedule: Some(Schedule::Cosine),
-                guidance: 7.0,
+                guidance: 5.0,
                 ..settings
             },
         }

@@ -36,7 +36,8 @@ use unnoise::{
         },
         export, picture,
         reconstruct::Reconstruction,
-        sample, serve,
+        sample::{self, Exported},
+        serve,
         similarity::{self, Similarity},
         train::{
             self, Recipe, Run, Task, TrainError,
@@ -162,7 +163,8 @@ struct Train {
     data: DataFolder,
     #[command(flatten)]
     runs: RunsFolder,
-    /// Of `text`: it learns from the latents and the words' vectors of the exported vae and clip
+    /// Of --pretrained, and of `text`: it learns from the latents and the words' vectors of the exported vae
+    /// and clip
     #[command(flatten)]
     weights: WeightsFolder,
     #[command(flatten)]
@@ -170,6 +172,9 @@ struct Train {
     /// Continue from the last checkpoint; with more --epochs than before, train on
     #[arg(long)]
     resume: bool,
+    /// Begin with the exported weights in place of fresh ones, to train them further
+    #[arg(long, conflicts_with = "resume")]
+    pretrained: bool,
     /// Passes over the training digits [default: what the shipped weights had]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     epochs: Option<u64>,
@@ -404,6 +409,10 @@ fn train(options: &Train, interrupted: &Arc<AtomicBool>) -> Result<(), Failure> 
         folder: options.runs.folder.join(network.name()),
         resume: options.resume,
         checkpoint_every: Duration::from_secs(options.checkpoint_every),
+        pretrained: options
+            .pretrained
+            .then(|| Exported::read(&options.weights.folder, network))
+            .transpose()?,
     };
     catch_interrupts(interrupted)?;
     let digits = || Digits::load(&options.data.folder, recipe.seed);
@@ -709,7 +718,8 @@ fn evaluate(options: &Eval, interrupted: &Arc<AtomicBool>) -> Result<(), Failure
     let mut figures = Figures::default();
     for &subject in &subjects {
         if options.before {
-            let trained = sample::trained(&options.runs.folder, subject.networks(), &device)?;
+            let networks = subject.networks();
+            let trained = sample::trained(&options.runs.folder, weights, networks, &device)?;
             let report = evaluation.measure(subject, "before quantisation", &trained)?;
             figures.set(subject, "beforeQuantisation", report);
         }

@@ -699,6 +699,10 @@ fn training_without_data_is_told() {
     ] {
         misused(&[&["train", "unet"], &arguments[..]].concat());
     }
+    let line = refused(folder.path(), &["train", "unet", "--pretrained"]);
+    assert!(line.contains("weights/manifest.json"), "{line}");
+    let line = misused(&["train", "unet", "--pretrained", "--resume"]);
+    assert!(line.contains("cannot be used with"), "{line}");
     assert!(misused(&["train", "gpt"]).contains("invalid value 'gpt'"));
     assert!(misused(&["train"]).contains("required"));
 }

@@ -80,6 +80,7 @@ fn trained<T: Task>(task: &T, epochs: u64) -> T::Model {
         folder: folder.path().join("run"),
         resume: false,
         checkpoint_every: Duration::from_secs(60),
+        pretrained: None,
     };
     let trained = train(task, &recipe, &run, &device, &AtomicBool::new(false)).unwrap();
     for file in [
@@ -197,11 +198,11 @@ fn kept_latents_are_those_that_would_be_made() {
     let task = || TextTask::new(&library, pictures()).unwrap();
     let (resumed, task) = (task(), task());
     let model = task.init(&device);
-    // 80 digits: ten steps for a pass, and after three passes the first pictures come again.
-    let losses: Vec<f32> = (0..40)
+    // 80 digits: ten steps for a pass, and after six passes the first pictures come again.
+    let losses: Vec<f32> = (0..70)
         .map(|step| task.loss(&model, step, 8).into_scalar::<f32>())
         .collect();
-    for step in [39, 21, 35] {
+    for step in [69, 51, 65] {
         let loss = resumed.loss(&model, step, 8).into_scalar::<f32>();
         assert!((loss - losses[step as usize]).abs() < 1e-4, "step {step}");
     }

@@ -16,23 +16,25 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor, TensorData},
 };
-use common::{bits, tiny};
+use common::{bits, encoded, numbers, tiny};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use serde_json::json;
 use tempfile::{TempDir, tempdir};
 use unnoise::{
     denoiser::{Cond, Denoiser, Edm},
+    library::Network,
     model::{
         ModelConfig,
         unet::{Unet, UnetConfig},
     },
     native::{
-        picture,
+        export, picture,
+        sample::Exported,
         train::{Checkpoint, CheckpointError, Recipe, Run, Task, TrainError, train},
     },
     rng,
-    weights::sha256,
+    weights::{Entry, sha256},
 };
 
 /// A small network that learns to denoise a few pictures that are formulas.
@@ -135,6 +137,7 @@ fn run(folder: &Path, resume: bool) -> Run {
         folder: folder.into(),
         resume,
         checkpoint_every: Duration::ZERO,
+        pretrained: None,
     }
 }
 
@@ -269,6 +272,7 @@ fn an_interrupted_run_saves_itself_and_resumes() {
             // So long that only the interruption saves.
             let run = Run {
                 checkpoint_every: Duration::from_secs(3600),
+                pretrained: None,
                 ..run(folder.path(), i > 0)
             };
             let error = train(&task, &recipe(), &run, &Device::flex(), &interrupted).unwrap_err();
@@ -408,6 +412,54 @@ fn a_run_is_not_overwritten_nor_resumed_as_another() {
         );
         assert!(error.to_string().contains("it was started with"), "{error}");
     }
+}
+
+/// The run goes on from the weights of a file, and its own file says how those were trained.
+#[test]
+fn a_run_may_begin_with_exported_weights() {
+    let device = Device::flex();
+    let (mut entry, bytes) = encoded("unet", &tiny(), 7, &device);
+    entry.training = json!({ "steps": 5 });
+    let begin = |entry: &Entry, bytes: &[u8], folder: &Path| {
+        let run = Run {
+            pretrained: Some(Exported {
+                entry: entry.clone(),
+                bytes: bytes.to_vec(),
+            }),
+            ..run(folder, false)
+        };
+        let once = AtomicBool::new(true);
+        train(&Tiny::new(), &recipe(), &run, &device, &once).unwrap_err()
+    };
+    let folder = tempdir().unwrap();
+    let error = begin(&entry, &bytes, folder.path());
+    assert!(matches!(error, TrainError::Interrupted(1)), "{error}");
+
+    // Adam's first step moves no weight further than the learning rate of the first step of warm-up.
+    let far = |a: Unet, b: Unet| {
+        let both = numbers(a).into_iter().zip(numbers(b));
+        both.flat_map(|((_, _, a), (_, _, b))| a.into_iter().zip(b).map(|(a, b)| (a - b).abs()))
+            .fold(0.0, f32::max)
+    };
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    let exported = entry.load(tiny().init(&device), &bytes).unwrap();
+    let trained = checkpoint.model(tiny().init(&device)).unwrap();
+    assert!(far(trained.clone(), exported) < 1e-3);
+    assert!(far(trained, Tiny::new().init(&device)) > 0.1);
+
+    go(&Tiny::new(), folder.path(), true).unwrap();
+    let out = tempdir().unwrap();
+    let exported = export::network(Network::Unet, folder.path(), out.path()).unwrap();
+    assert_eq!(exported.training["steps"], STEPS);
+    assert_eq!(exported.training["pretrained"], entry.training);
+
+    let elsewhere = tempdir().unwrap();
+    let (other, other_bytes) = encoded("unet", &tiny().with_embedding(24), 7, &device);
+    let error = begin(&other, &other_bytes, elsewhere.path());
+    assert!(matches!(error, TrainError::Shape(..)), "{error}");
+    let error = begin(&entry, &bytes[1..], elsewhere.path());
+    assert!(matches!(error, TrainError::Weights(..)), "{error}");
+    assert_eq!(reached(elsewhere.path()), 0);
 }
 
 #[test]

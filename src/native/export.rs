@@ -84,6 +84,18 @@ fn encode<C: ModelConfig>(
     let file = format!("{network}.safetensors");
     let bytes = weights::encode(model, &file)?;
     let last = progress.metrics.last();
+    let mut training = json!({
+        "data": "MNIST, 60,000 training digits",
+        "recipe": identity.training,
+        "steps": progress.step,
+        "seconds": progress.seconds,
+        "samples": last.map(|m| m.samples),
+        "trainLoss": last.map(|m| m.train_loss),
+        "validationLoss": last.map(|m| m.validation_loss),
+    });
+    if let Some(before) = &progress.pretrained {
+        training["pretrained"] = before.clone();
+    }
     let entry = Entry {
         bytes: bytes.len() as u64,
         sha256: weights::sha256(&bytes),
@@ -91,15 +103,7 @@ fn encode<C: ModelConfig>(
         quantisation: weights::Quantisation::default(),
         parameters: cost.parameters,
         mflop_per_call: cost.mflop(),
-        training: json!({
-            "data": "MNIST, 60,000 training digits",
-            "recipe": identity.training,
-            "steps": progress.step,
-            "seconds": progress.seconds,
-            "samples": last.map(|m| m.samples),
-            "trainLoss": last.map(|m| m.train_loss),
-            "validationLoss": last.map(|m| m.validation_loss),
-        }),
+        training,
         quality: serde_json::Value::Null,
         file,
     };

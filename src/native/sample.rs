@@ -20,9 +20,9 @@ use crate::{
     native::{
         atomic,
         data::Mnist,
-        train::{Checkpoint, CheckpointError},
+        train::{self, Checkpoint, CheckpointError},
     },
-    weights::{Manifest, Source, WeightsError, WeightsFile},
+    weights::{Entry, Manifest, Source, WeightsError, WeightsFile},
 };
 
 /// Pictures generated at once; more gain nothing.
@@ -70,28 +70,59 @@ pub fn exported(
     networks: &[Network],
     device: &Device,
 ) -> Result<Library, SampleError> {
-    let unfit = |e| SampleError::Weights(folder.into(), e);
-    let manifest = manifest(folder)?;
     let mut library = Library::new(device.clone());
     for &network in networks {
-        let entry = manifest.model(network.name()).map_err(unfit)?;
-        let bytes = atomic::read(&folder.join(&entry.file)).map_err(SampleError::File)?;
-        let bytes = &bytes;
+        let Exported { entry, bytes } = &Exported::read(folder, network)?;
         library
             .load(network, &WeightsFile { entry, bytes })
-            .map_err(unfit)?;
+            .map_err(|e| SampleError::Weights(folder.into(), e))?;
     }
     Ok(library)
 }
 
-/// The averaged networks of training runs, before quantisation.
+/// A weights file and its line in the manifest, read and not yet checked.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// The line.
+    pub entry: Entry,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+impl Exported {
+    /// Those of a network in a folder of weights.
+    ///
+    /// # Errors
+    /// [`SampleError::File`], [`SampleError::Weights`].
+    pub fn read(folder: &Path, network: Network) -> Result<Self, SampleError> {
+        let manifest = manifest(folder)?;
+        let entry = manifest
+            .model(network.name())
+            .map_err(|e| SampleError::Weights(folder.into(), e))?;
+        let bytes = atomic::read(&folder.join(&entry.file)).map_err(SampleError::File)?;
+        let entry = entry.clone();
+        Ok(Self { entry, bytes })
+    }
+}
+
+/// The averaged networks of training runs, before quantisation. Those that the last of them only leans on are
+/// taken as exported where they have no run: it was trained beside those.
 ///
 /// # Errors
-/// [`SampleError::Checkpoint`].
-pub fn trained(runs: &Path, networks: &[Network], device: &Device) -> Result<Library, SampleError> {
-    let mut library = Library::new(device.clone());
-    for &network in networks {
-        let checkpoint = Checkpoint::open(&runs.join(network.name()))?;
+/// [`SampleError`].
+pub fn trained(
+    runs: &Path,
+    weights: &Path,
+    networks: &[Network],
+    device: &Device,
+) -> Result<Library, SampleError> {
+    let run = |network: &Network| runs.join(network.name());
+    let (has_run, exported_only): (Vec<Network>, Vec<Network>) = networks
+        .iter()
+        .partition(|network| Some(*network) == networks.last() || train::is_run(&run(network)));
+    let mut library = exported(weights, &exported_only, device)?;
+    for network in has_run {
+        let checkpoint = Checkpoint::open(&run(&network))?;
         library.load(network, &Trained(&checkpoint, network))?;
     }
     Ok(library)

@@ -11,7 +11,7 @@ pub struct Strokes {
 const FINER: usize = 3;
 
 /// What counts as ink, of 0 to 1.
-const INK: f32 = 0.4;
+const INK: f32 = 0.5;
 
 /// How far around a point of the thinned picture its neighbours smooth it, in cells of the finer grid.
 const SMOOTH: usize = 3;

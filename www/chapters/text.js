@@ -122,7 +122,7 @@ export function mount(section) {
   const own = (name, otherwise) => settings[name] ?? defaults()?.[name] ?? otherwise;
   const steps = () => own('steps', 20);
   const sampler = () => own('sampler', 'ddpm');
-  const guidance = () => own('guidance', 7);
+  const guidance = () => own('guidance', 5);
   const eta = () => own('eta', 0);
 
   function showSettings() {

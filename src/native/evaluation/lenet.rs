@@ -136,6 +136,7 @@ impl Classifier {
                 folder: folder.to_path_buf(),
                 resume,
                 checkpoint_every: Duration::from_secs(60),
+                pretrained: None,
             };
             train(&task, recipe, &run, device, interrupted)
         };

@@ -47,6 +47,9 @@ pub struct Progress {
     pub epoch_loss: f64,
     /// One entry a finished epoch.
     pub metrics: Vec<EpochMetrics>,
+    /// How the weights were trained that the run began with; none, if they were fresh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretrained: Option<serde_json::Value>,
 }
 
 /// What tells one run from another: resuming under other settings would be another run. Only its `epochs`

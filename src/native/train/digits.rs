@@ -13,10 +13,9 @@ use crate::{
     rng,
 };
 
-/// ln σ of training is drawn from N(P_MEAN, P_STD²), centred where the loss can still fall
+/// ln σ of training is drawn from N(mean, deviation²), centred where the loss can still fall
 /// (Karras et al. 2022, Table 1; shifted up, as a digit's strokes outlast more noise than a photo).
-const P_MEAN: f64 = -0.8;
-const P_STD: f64 = 1.2;
+pub const LN_SIGMA: (f64, f64) = (-0.8, 1.2);
 
 /// σ at which validation looks, with equal weight.
 pub const VALIDATION_SIGMAS: [f64; 8] = [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4];
@@ -145,12 +144,12 @@ impl Batch {
     }
 }
 
-/// `n` amounts of noise as training draws them.
-pub fn sigmas(n: usize, random: &mut ChaCha8Rng) -> Vec<f64> {
+/// `n` amounts of noise whose logarithms have this mean and this deviation, as [`LN_SIGMA`].
+pub fn sigmas(n: usize, (mean, deviation): (f64, f64), random: &mut ChaCha8Rng) -> Vec<f64> {
     (0..n)
         .map(|_| {
             let z: f64 = StandardNormal.sample(random);
-            (P_MEAN + P_STD * z).exp()
+            (mean + deviation * z).exp()
         })
         .collect()
 }

@@ -7,14 +7,21 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor, TensorData},
 };
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::pictures::{Drawn, Pictures};
-use crate::{model::vae::Vae, scene::Scene};
+use crate::{
+    model::vae::Vae,
+    scene::{Scene, Size},
+};
 
 /// Pictures that are made of a digit, one for each pass over the digits; after that they come again.
-const VARIANTS: u64 = 3;
+const VARIANTS: u64 = 6;
+
+/// Share of the larger digits that are drawn again, which makes three fifths of all digits small: they need the
+/// most practice.
+const REDRAWN: f64 = 2.0 / 3.0;
 
 /// Coloured pictures of the training digits as the autoencoder has them.
 pub struct Latents {
@@ -68,7 +75,7 @@ impl Latents {
             // The same picture whenever it is asked for.
             let mut random = ChaCha8Rng::seed_from_u64(digits.seed);
             random.set_stream(i as u64 * VARIANTS + variant);
-            if self.pictures.draw(i, &mut drawn, &mut random, Scene::seen) {
+            if self.pictures.draw(i, &mut drawn, &mut random, often_small) {
                 missing.push((i, variant));
             }
         }
@@ -96,6 +103,16 @@ impl Latents {
                 })
             })
             .collect()
+    }
+}
+
+/// A scene of a kind that training shows.
+fn often_small(digit: u8, random: &mut ChaCha8Rng) -> Scene {
+    loop {
+        let scene = Scene::seen(digit, random);
+        if scene.size == Size::Small || !random.random_bool(REDRAWN) {
+            return scene;
+        }
     }
 }
 

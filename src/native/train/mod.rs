@@ -33,8 +33,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{atomic, chart, data::DataError};
-use crate::library::Network;
+use super::{atomic, chart, data::DataError, sample::Exported};
+use crate::{library::Network, weights::WeightsError};
 
 /// What is trained: a model, its loss and what it shows.
 pub trait Task {
@@ -90,6 +90,8 @@ pub struct Run {
     pub resume: bool,
     /// Time between checkpoints; one is also written after each epoch.
     pub checkpoint_every: Duration,
+    /// What to begin with, in place of fresh weights.
+    pub pretrained: Option<Exported>,
 }
 
 /// Training that cannot begin or go on.
@@ -110,6 +112,14 @@ pub enum TrainError {
     /// The samples.
     #[error("the samples cannot be drawn: {0}")]
     Show(String),
+    /// The weights to begin with.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The weights to begin with are of another network.
+    #[error(
+        "{0} holds a network of another shape than this program trains: train without --pretrained"
+    )]
+    Shape(String),
     /// The loss is NaN or infinite.
     #[error(
         "the loss is not a number any more at step {0}: begin another run with a lower --learning-rate, elsewhere with --runs DIR"
@@ -124,7 +134,7 @@ pub enum TrainError {
 }
 
 impl Recipe {
-    /// What the shipped weights of a network were trained with.
+    /// What the shipped weights of a network were trained with, before some of them were trained further.
     pub fn of(network: Network) -> Self {
         let (epochs, batch, learning_rate) = match network {
             Network::Unet | Network::UnetBlind => (10, 64, 3e-3),
@@ -195,6 +205,13 @@ pub fn train<T: Task>(
         progress = checkpoint.progress;
     } else if is_run(&run.folder) {
         return Err(TrainError::Exists(run.folder.clone()));
+    } else if let Some(Exported { entry, bytes }) = &run.pretrained {
+        if entry.config != identity.config {
+            return Err(TrainError::Shape(entry.file.clone()));
+        }
+        model = entry.load(model, bytes)?;
+        average = model.valid();
+        progress.pretrained = Some(entry.training.clone());
     }
 
     let epoch_steps = (task.epoch_samples() / recipe.batch).max(1) as u64;

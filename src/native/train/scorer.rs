@@ -118,7 +118,7 @@ impl Task for ScorerTask {
             Batch {
                 x0,
                 labels,
-                sigma: digits::sigmas(n, &mut random),
+                sigma: digits::sigmas(n, digits::LN_SIGMA, &mut random),
                 noise: digits::noise(n, &mut random),
             }
         };

@@ -89,7 +89,7 @@ impl Task for UnetTask {
     fn loss(&self, model: &Unet, step: u64, batch: usize) -> Tensor<1> {
         let (x0, labels) = self.digits.clean(step, batch);
         let mut random = self.digits.random(step);
-        let sigma = digits::sigmas(labels.len(), &mut random);
+        let sigma = digits::sigmas(labels.len(), digits::LN_SIGMA, &mut random);
         let digits: Vec<Option<u8>> = labels
             .iter()
             .map(|&label| (!random.random_bool(P_UNCOND)).then_some(label))
