@@ -16,21 +16,21 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor, TensorData},
 };
-use common::{bits, encoded, numbers, tiny};
+use common::{bits, encoded, export_text, numbers, tiny};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use serde_json::json;
 use tempfile::{TempDir, tempdir};
 use unnoise::{
     denoiser::{Cond, Denoiser, Edm},
-    library::Network,
+    library::{Generator, Network},
     model::{
         ModelConfig,
         unet::{Unet, UnetConfig},
     },
     native::{
         export, picture,
-        sample::Exported,
+        sample::{self, Exported},
         train::{Checkpoint, CheckpointError, Recipe, Run, Task, TrainError, train},
     },
     rng,
@@ -39,6 +39,7 @@ use unnoise::{
 
 /// A small network that learns to denoise a few pictures that are formulas.
 struct Tiny<'a> {
+    name: &'static str,
     config: UnetConfig,
     /// Called before each step with its number.
     before: &'a dyn Fn(u64),
@@ -51,6 +52,7 @@ const SAMPLES: usize = 40;
 impl Tiny<'_> {
     fn new() -> Self {
         Self {
+            name: "unet",
             config: tiny(),
             before: &|_| (),
             diverges_at: None,
@@ -87,7 +89,7 @@ impl Task for Tiny<'_> {
     type Model = Unet;
 
     fn name(&self) -> &'static str {
-        "unet"
+        self.name
     }
     fn config(&self) -> serde_json::Value {
         serde_json::to_value(&self.config).unwrap()
@@ -460,6 +462,27 @@ fn a_run_may_begin_with_exported_weights() {
     let error = begin(&entry, &bytes[1..], elsewhere.path());
     assert!(matches!(error, TrainError::Weights(..)), "{error}");
     assert_eq!(reached(elsewhere.path()), 0);
+}
+
+/// Whoever trains text alone has the exported vae and clip, and no run of theirs.
+#[test]
+fn what_a_trained_network_leans_on_may_be_exported_only() {
+    let (runs, weights) = (tempdir().unwrap(), tempdir().unwrap());
+    let device = Device::flex();
+    export_text(weights.path(), &device);
+    let text = Tiny {
+        name: "text",
+        ..Tiny::new()
+    };
+    go(&text, &runs.path().join("text"), false).unwrap();
+    let trained = |generator: Generator| {
+        sample::trained(runs.path(), weights.path(), generator.networks(), &device)
+    };
+    let library = trained(Generator::Text).expect("all three are there");
+    assert!(library.vae().is_ok() && library.clip().is_ok());
+    let error = trained(Generator::Digits).err().expect("it has no run");
+    let error = error.to_string();
+    assert!(error.contains("there is no training run in"), "{error}");
 }
 
 #[test]

@@ -69,9 +69,13 @@ impl ClipTask {
     /// A sentence about each picture.
     fn sentences(&self, drawn: &Drawn, phrasing: Phrasing, random: &mut ChaCha8Rng) -> Sentences {
         let mut sentences = Sentences::default();
+        let shares = match self.locked {
+            Some(_) => &Said::LATER,
+            None => &Said::AT_FIRST,
+        };
         for scene in &drawn.scenes {
             let said = match random.random_bool(ONE) {
-                true => Said::one(random),
+                true => Said::one(shares, random),
                 false => Said::random(scene, random),
             };
             let text = describe(scene, said, phrasing, random);

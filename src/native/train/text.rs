@@ -164,7 +164,7 @@ fn spread(vae: &Vae, pictures: &[Drawn], device: &Device) -> f64 {
 /// A small digit is always called small: who says nothing of the size wants to see the digit well.
 fn practice(scene: &Scene, random: &mut impl Rng) -> String {
     let mut said = match random.random_bool(ONE) {
-        true => Said::one(random),
+        true => Said::one(&Said::LATER, random),
         false => Said::random(scene, random),
     };
     said.size |= scene.size == Size::Small;
