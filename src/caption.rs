@@ -193,10 +193,10 @@ impl Said {
 
     /// How often each attribute, in their order here, is the only one said while CLIP learns to read: what is
     /// harder to see, more often.
-    pub const AT_FIRST: [f64; 6] = [0.4, 0.13, 0.1, 0.1, 0.15, 0.12];
+    pub const SHARES_AT_FIRST: [f64; 6] = [0.4, 0.13, 0.1, 0.1, 0.15, 0.12];
 
     /// The same for whatever learns to follow a text encoder that can read: the digit stays the hardest.
-    pub const LATER: [f64; 6] = [0.6, 0.08, 0.06, 0.08, 0.1, 0.08];
+    pub const SHARES_LATER: [f64; 6] = [0.6, 0.08, 0.06, 0.08, 0.1, 0.08];
 
     /// One attribute: a sentence that says more can be told from others by its colours, and nothing else need
     /// be learned.

@@ -274,7 +274,6 @@ fn an_interrupted_run_saves_itself_and_resumes() {
             // So long that only the interruption saves.
             let run = Run {
                 checkpoint_every: Duration::from_secs(3600),
-                pretrained: None,
                 ..run(folder.path(), i > 0)
             };
             let error = train(&task, &recipe(), &run, &Device::flex(), &interrupted).unwrap_err();

@@ -576,8 +576,20 @@ fn stroke() -> Vec<f32> {
 }
 
 fn painted() -> Vec<f32> {
-    let painted = Engine::paint(stroke(), JSON::parse(SCENE).unwrap(), 3.0).unwrap();
+    painted_from(stroke())
+}
+
+fn painted_from(x: Vec<f32>) -> Vec<f32> {
+    let painted = Engine::paint(x, JSON::parse(SCENE).unwrap(), 3.0).unwrap();
     values(&painted, "picture")
+}
+
+/// A sketch keeps what is brighter than ink as ink, and a generated digit is painted as its sketch is.
+#[wasm_bindgen_test]
+fn what_is_brighter_than_ink_is_ink() {
+    let bright = |(i, v): (usize, f32)| if v > 0.0 && i % 28 == 13 { 3.0 } else { v };
+    let beyond = stroke().into_iter().enumerate().map(bright).collect();
+    assert_eq!(painted_from(beyond), painted());
 }
 
 #[wasm_bindgen_test]

@@ -70,9 +70,10 @@ pub fn exported(
     networks: &[Network],
     device: &Device,
 ) -> Result<Library, SampleError> {
+    let manifest = manifest(folder)?;
     let mut library = Library::new(device.clone());
     for &network in networks {
-        let Exported { entry, bytes } = &Exported::read(folder, network)?;
+        let Exported { entry, bytes } = &Exported::listed(&manifest, folder, network)?;
         library
             .load(network, &WeightsFile { entry, bytes })
             .map_err(|e| SampleError::Weights(folder.into(), e))?;
@@ -95,7 +96,10 @@ impl Exported {
     /// # Errors
     /// [`SampleError::File`], [`SampleError::Weights`].
     pub fn read(folder: &Path, network: Network) -> Result<Self, SampleError> {
-        let manifest = manifest(folder)?;
+        Self::listed(&manifest(folder)?, folder, network)
+    }
+
+    fn listed(manifest: &Manifest, folder: &Path, network: Network) -> Result<Self, SampleError> {
         let entry = manifest
             .model(network.name())
             .map_err(|e| SampleError::Weights(folder.into(), e))?;

@@ -293,7 +293,11 @@ impl Engine {
     pub fn paint(x: Vec<f32>, scene: JsValue, seed: f64) -> Result<JsValue, JsValue> {
         let wanted: Attributes = serde_wasm_bindgen::from_value(scene).map_err(exception)?;
         let x = finite(x, [1, DIGIT_SIZE, DIGIT_SIZE])?;
-        let ink: Vec<f32> = x.iter().map(|v| (v + 1.0) / 2.0).collect();
+        // A generated digit goes a little beyond paper and ink, and strokes are where ink is at its half.
+        let ink: Vec<f32> = x
+            .iter()
+            .map(|v| ((v + 1.0) / 2.0).clamp(0.0, 1.0))
+            .collect();
         let strokes = Strokes::of(&ink, DIGIT_SIZE).ok_or_else(|| {
             exception("there is no ink in the picture, so there is nothing to paint")
         })?;

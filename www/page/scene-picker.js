@@ -66,8 +66,7 @@ async function generated(unnoise, source, signal) {
     const [digit, seed] = readMade(source);
     let x;
     for await (const { denoised } of unnoise.generate({ digit, seed }, { signal })) x = denoised;
-    // As the picker's sketch keeps it: no darker than paper, no brighter than ink.
-    digits.set(source, x.map((value) => Math.min(1, Math.max(-1, value))));
+    digits.set(source, x);
     if (digits.size > KEPT) digits.delete(digits.keys().next().value);
   }
   return digits.get(source);

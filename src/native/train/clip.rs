@@ -70,8 +70,8 @@ impl ClipTask {
     fn sentences(&self, drawn: &Drawn, phrasing: Phrasing, random: &mut ChaCha8Rng) -> Sentences {
         let mut sentences = Sentences::default();
         let shares = match self.locked {
-            Some(_) => &Said::LATER,
-            None => &Said::AT_FIRST,
+            Some(_) => &Said::SHARES_LATER,
+            None => &Said::SHARES_AT_FIRST,
         };
         for scene in &drawn.scenes {
             let said = match random.random_bool(ONE) {
