@@ -21,11 +21,13 @@ export class PlayerGroup {
   }
 
   get playing() {
-    return this.#leader.playing;
+    return this.#players.some((player) => player.playing);
   }
 
+  /** That of the last to arrive: where the machine is busy, it need not be the leader. */
   get state() {
-    return this.#leader.state;
+    const states = this.#players.map((player) => player.state);
+    return states.find((state) => state === 'playing' || state === 'seeking') ?? this.#leader.state;
   }
 
   set interval(interval) {
@@ -33,7 +35,7 @@ export class PlayerGroup {
   }
 
   addEventListener(...args) {
-    this.#leader.addEventListener(...args);
+    for (const player of this.#players) player.addEventListener(...args);
   }
 
   /** Starts a run in each; `settings` in the order of the players. */
