@@ -7,6 +7,9 @@ pub const DIGIT_SIZE: usize = 28;
 /// Pixels of a digit.
 pub const DIGIT_PIXELS: usize = DIGIT_SIZE * DIGIT_SIZE;
 
+/// Widths, and heights, of the pictures that networks of one channel learn: MNIST's, and one that halves once more.
+pub const SIZES: [usize; 2] = [DIGIT_SIZE, 32];
+
 /// 0..=255 to [-1, 1].
 pub fn from_pixel(pixel: u8) -> f32 {
     f32::from(pixel) / 127.5 - 1.0

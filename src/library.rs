@@ -1,16 +1,20 @@
 //! The networks that are loaded, and what can generate with them.
 
-use std::{fmt, rc::Rc, str::FromStr};
+use std::rc::Rc;
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 use thiserror::Error;
 
 use crate::{
     caption::Tokenizer,
-    denoiser::{Denoiser, Descent, Edm, Estimated, FixedSigma, Gradient, Prompted},
-    generation::Settings,
-    image::DIGIT_SIZE,
+    classes::Classes,
+    denoiser::{
+        Decoder, Denoiser, Descent, Edm, Estimated, FixedSigma, Gradient, Prompted, VaeDecoder,
+    },
+    generation::{Negative, Request, Settings},
+    image::SIZES,
     model::{
         clip::{Clip, ClipConfig},
         noise_level::NoiseLevelConfig,
@@ -18,6 +22,7 @@ use crate::{
         unet::UnetConfig,
         vae::{Vae, VaeConfig},
     },
+    name::UnknownName,
     sampler::SamplerKind,
     scene,
     schedule::Schedule,
@@ -25,8 +30,22 @@ use crate::{
 };
 
 /// The networks that are trained, by the name of their weights file.
-#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(
+    Serialize,
+    Deserialize,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    strum::Display,
+    EnumCount,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownName, parse_err_fn = unknown_network)]
 pub enum Network {
     /// The U-Net that denoises digits.
     Unet,
@@ -46,53 +65,42 @@ pub enum Network {
 
 impl Network {
     /// Every network.
-    pub const ALL: [Self; 7] = [
-        Self::Unet,
-        Self::UnetBlind,
-        Self::NoiseLevel,
-        Self::Scorer,
-        Self::Vae,
-        Self::Clip,
-        Self::Text,
-    ];
+    pub const ALL: [Self; Self::COUNT] =
+        *Self::VARIANTS.first_chunk().expect("as many as there are");
+
+    /// Whether it is told, or tells, which class a picture is of.
+    pub fn has_classes(self) -> bool {
+        matches!(self, Self::Unet | Self::UnetBlind | Self::Scorer)
+    }
 
     /// The name by which it is asked for.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Unet => "unet",
-            Self::UnetBlind => "unet-blind",
-            Self::NoiseLevel => "noise-level",
-            Self::Scorer => "scorer",
-            Self::Vae => "vae",
-            Self::Clip => "clip",
-            Self::Text => "text",
-        }
+        self.into()
     }
 }
 
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
+fn unknown_network(name: &str) -> UnknownName {
+    UnknownName::new("network", name, Network::ALL)
 }
-
-impl FromStr for Network {
-    type Err = UnknownNetwork;
-
-    fn from_str(name: &str) -> Result<Self, UnknownNetwork> {
-        let found = Self::ALL.into_iter().find(|one| one.name() == name);
-        found.ok_or_else(|| UnknownNetwork(name.into()))
-    }
-}
-
-/// A name that no [`Network`] has.
-#[derive(Error, Clone, PartialEq, Eq, Debug)]
-#[error("there is no network {0:?}: choose one of {names}", names = Network::ALL.map(Network::name).join(", "))]
-pub struct UnknownNetwork(pub String);
 
 /// What generates: a network, or several, as one [`Denoiser`].
-#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(
+    Serialize,
+    Deserialize,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Default,
+    strum::Display,
+    EnumCount,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownName, parse_err_fn = unknown_generator)]
 pub enum Generator {
     /// The U-Net, told the noise level.
     #[default]
@@ -119,27 +127,12 @@ const PLAIN_START: f64 = 1.0;
 
 impl Generator {
     /// Everything that generates, in the order of the lesson.
-    pub const ALL: [Self; 7] = [
-        Self::Digits,
-        Self::DigitsBlind,
-        Self::DigitsEstimated,
-        Self::Scorer,
-        Self::ScorerPlain,
-        Self::NoiseLevel,
-        Self::Text,
-    ];
+    pub const ALL: [Self; Self::COUNT] =
+        *Self::VARIANTS.first_chunk().expect("as many as there are");
 
     /// The name by which it is asked for.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Digits => "digits",
-            Self::DigitsBlind => "digits-blind",
-            Self::DigitsEstimated => "digits-estimated",
-            Self::Scorer => "scorer",
-            Self::ScorerPlain => "scorer-plain",
-            Self::NoiseLevel => "noise-level",
-            Self::Text => "text",
-        }
+        self.into()
     }
 
     /// The networks that it needs.
@@ -165,9 +158,53 @@ impl Generator {
         self.draws_digits() && self != Self::NoiseLevel
     }
 
+    /// Whether it can be asked in words.
+    pub fn takes_a_prompt(self) -> bool {
+        self == Self::Text
+    }
+
+    /// Whether classifier-free guidance leads it; what knows no digits has nothing to be led to.
+    pub fn is_guided(self) -> bool {
+        self != Self::NoiseLevel
+    }
+
+    /// Whether a schedule can be fitted to it, to be kept with the last of its networks. That of digits is that of
+    /// digits-estimated too; the others walk down one slope, whatever the noise.
+    pub fn has_schedule(self) -> bool {
+        matches!(
+            self,
+            Self::Digits | Self::DigitsBlind | Self::Scorer | Self::Text
+        )
+    }
+
     /// The σ that its network is always told, if it is told the same whatever the noise.
     pub fn told_sigma(self) -> Option<f64> {
         (self == Self::ScorerPlain).then_some(PLAIN_SIGMA)
+    }
+
+    /// What would mean nothing to it is not taken in silence.
+    ///
+    /// # Errors
+    /// [`Unsuited`].
+    pub fn check(self, settings: &Settings, request: &Request) -> Result<(), Unsuited> {
+        let words = matches!(&request.negative, Some(Negative::Prompt(_)));
+        if request.digit.is_some() && !self.takes_a_digit() && !self.takes_a_prompt() {
+            return Err(Unsuited::Digit(self));
+        }
+        if request.prompt.is_some() && !self.takes_a_prompt() {
+            return Err(Unsuited::Prompt(self));
+        }
+        if request.negative.is_some() && !self.is_guided() {
+            return Err(Unsuited::Negative(self));
+        }
+        if words && !self.takes_a_prompt() {
+            return Err(Unsuited::NegativePrompt(self));
+        }
+        let guides = settings.guidance != 1.0 || settings.guidance_interval.is_some();
+        if guides && !self.is_guided() {
+            return Err(Unsuited::Guidance(self));
+        }
+        Ok(())
     }
 
     /// What suits it best.
@@ -194,6 +231,7 @@ impl Generator {
             },
             // So strong a guidance leads astray; fresh noise in every step leads back.
             Self::Text => Settings {
+                steps: 20,
                 sampler: SamplerKind::Ddpm,
                 schedule: Some(Schedule::Cosine),
                 guidance: 5.0,
@@ -203,25 +241,29 @@ impl Generator {
     }
 }
 
-impl fmt::Display for Generator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
+/// What means nothing to a model.
+#[derive(Error, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unsuited {
+    /// It draws what the noise leads to.
+    #[error("the model {0} cannot be asked for a digit: it draws what the noise leads to")]
+    Digit(Generator),
+    /// It cannot read.
+    #[error("the model {0} knows no words: ask for a digit")]
+    Prompt(Generator),
+    /// Nothing leads it.
+    #[error("the model {0} draws what the noise leads to: no guidance leads it away from anything")]
+    Negative(Generator),
+    /// It cannot read what it is to be led away from.
+    #[error("the model {0} knows no words: the negative must be a digit")]
+    NegativePrompt(Generator),
+    /// Nothing leads it.
+    #[error("the model {0} draws what the noise leads to: there is no guidance to set")]
+    Guidance(Generator),
 }
 
-impl FromStr for Generator {
-    type Err = UnknownGenerator;
-
-    fn from_str(name: &str) -> Result<Self, UnknownGenerator> {
-        let found = Self::ALL.into_iter().find(|one| one.name() == name);
-        found.ok_or_else(|| UnknownGenerator(name.into()))
-    }
+fn unknown_generator(name: &str) -> UnknownName {
+    UnknownName::new("model", name, Generator::ALL)
 }
-
-/// A name that no [`Generator`] has.
-#[derive(Error, Clone, PartialEq, Eq, Debug)]
-#[error("there is no model {0:?}: choose one of {names}", names = Generator::ALL.map(Generator::name).join(", "))]
-pub struct UnknownGenerator(pub String);
 
 /// Networks that cannot do what is asked.
 #[derive(Error, Clone, PartialEq, Eq, Debug)]
@@ -234,6 +276,11 @@ pub enum NotReady {
         "the weights of text, vae and clip do not belong together: train text on the vae and the clip at hand, or load the three of one site"
     )]
     Apart,
+    /// The predictor of the amount of noise sees pictures of another size.
+    #[error(
+        "the weights of unet and noise-level do not belong together: train both on the same data, or load the two of one site"
+    )]
+    Sizes,
 }
 
 /// A device and the networks on it.
@@ -273,11 +320,17 @@ impl Library {
     /// Puts a network on the device.
     ///
     /// # Errors
-    /// What is wrong with the source, or that its pictures are not of a digit's size.
+    /// What is wrong with the source, or that its pictures are of no size that is drawn here.
     pub fn load<S: Source>(&mut self, network: Network, source: &S) -> Result<(), S::Error> {
+        let scheduled = |edm: Edm| -> Result<Edm, S::Error> {
+            let fitted = source.schedule(edm.sigma_range())?;
+            Ok(edm.with_schedule(fitted))
+        };
         let unet = |device| -> Result<Rc<Edm>, S::Error> {
             let (unet, config) = source.open::<UnetConfig>(device)?;
-            check_shape(source, Edm::new(unet, config))
+            let classes = named(source, config.classes)?;
+            let edm = Edm::new(unet, config).with_classes(classes);
+            check_shape(source, scheduled(edm)?)
         };
         match network {
             Network::Unet => self.unet = Some(unet(&self.device)?),
@@ -289,7 +342,10 @@ impl Library {
             Network::Scorer => {
                 let device = Gradient::device(&self.device);
                 let (scorer, config) = source.open::<ScorerConfig>(&device)?;
-                self.scorer = Some(check_shape(source, Gradient::new(scorer, config))?);
+                let classes = named(source, config.classes)?;
+                let gradient = Gradient::new(scorer, config).with_classes(classes);
+                let fitted = source.schedule(gradient.sigma_range())?;
+                self.scorer = Some(check_shape(source, gradient.with_schedule(fitted))?);
             }
             Network::Vae => {
                 let (vae, config) = source.open::<VaeConfig>(&self.device)?;
@@ -303,7 +359,7 @@ impl Library {
             Network::Text => {
                 let (unet, config) = source.open::<UnetConfig>(&self.device)?;
                 let context = config.context;
-                self.text = Some((Rc::new(Edm::new(unet, config)), context));
+                self.text = Some((Rc::new(scheduled(Edm::new(unet, config))?), context));
             }
         }
         Ok(())
@@ -321,7 +377,11 @@ impl Library {
                 blind.ok_or(NotReady::NotLoaded(Network::UnetBlind))?
             }
             Generator::DigitsEstimated => {
-                Rc::new(Estimated::new(self.unet()?, self.noise_level()?))
+                let (unet, noise_level) = (self.unet()?, self.noise_level()?);
+                if unet.shape() != noise_level.shape() {
+                    return Err(NotReady::Sizes);
+                }
+                Rc::new(Estimated::new(unet, noise_level))
             }
             Generator::Scorer => self.scorer()?,
             Generator::ScorerPlain => {
@@ -330,6 +390,18 @@ impl Library {
             Generator::NoiseLevel => self.noise_level()?,
             Generator::Text => Rc::new(self.prompted()?),
         })
+    }
+
+    /// What makes pictures of what it draws, if those are latents.
+    ///
+    /// # Errors
+    /// [`NotReady`].
+    pub fn decoder(&self, generator: Generator) -> Result<Option<Rc<dyn Decoder>>, NotReady> {
+        if generator.draws_digits() {
+            return Ok(None);
+        }
+        let (vae, config) = self.vae()?;
+        Ok(Some(Rc::new(VaeDecoder::new(vae, config))))
     }
 
     fn unet(&self) -> Result<Rc<Edm>, NotReady> {
@@ -363,15 +435,11 @@ impl Library {
             .clip
             .clone()
             .ok_or(NotReady::NotLoaded(Network::Clip))?;
-        let (vae, config) = self.vae()?;
+        let (_, config) = self.vae()?;
         if edm.shape() != config.latent() || context != Some(words.text_width) {
             return Err(NotReady::Apart);
         }
-        Ok(Prompted::new(
-            edm,
-            (clip, tokenizer),
-            (vae, config.picture()),
-        ))
+        Ok(Prompted::new(edm, (clip, tokenizer)))
     }
 
     /// Pictures and sentences in one space, and what makes tokens of the sentences.
@@ -406,13 +474,30 @@ impl Library {
     }
 }
 
-/// Everything here shows, samples and judges digits.
+/// Everything here shows, samples and judges pictures of these sizes.
 fn check_shape<S: Source, D: Denoiser>(source: &S, denoiser: D) -> Result<Rc<D>, S::Error> {
-    if denoiser.shape() == [1, DIGIT_SIZE, DIGIT_SIZE] {
+    if SIZES
+        .map(|size| [1, size, size])
+        .contains(&denoiser.shape())
+    {
         return Ok(Rc::new(denoiser));
     }
+    let sizes = SIZES.map(|size| format!("{size}x{size}")).join(" or ");
     Err(source.misfit(&format!(
-        "its pictures are not {DIGIT_SIZE}x{DIGIT_SIZE} pixels of one channel"
+        "its pictures are not {sizes} pixels of one channel"
+    )))
+}
+
+/// The names of a network's classes.
+fn named<S: Source>(source: &S, count: usize) -> Result<Classes, S::Error> {
+    let numbered = Classes::numbered(count);
+    let classes = source.classes().unwrap_or(numbered);
+    if classes.len() == count {
+        return Ok(classes);
+    }
+    Err(source.misfit(&format!(
+        "{} names stand there for its {count} classes",
+        classes.len()
     )))
 }
 

@@ -1,14 +1,15 @@
 //! How much noise, and when: the noise that training adds at t = 1..1000 ([`BetaSchedule`]), and
-//! the sigmas that sampling visits ([`Schedule`], [`karras`]).
+//! the sigmas that sampling visits ([`Schedule`], [`karras`], [`Fitted`]).
 //!
 //! `x = x0 + sigma * noise` throughout: sigma is in units of the picture, which lies in [-1, 1].
 
-use std::f64::consts::FRAC_PI_2;
-use std::fmt;
-use std::str::FromStr;
+use std::{collections::BTreeMap, f64::consts::FRAC_PI_2, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 use thiserror::Error;
+
+use crate::name::UnknownName;
 
 /// Training times: t runs from 1 to this, and index i of every table here is t = i + 1.
 pub const TRAIN_STEPS: usize = 1000;
@@ -25,6 +26,9 @@ pub enum BetaSchedule {
 }
 
 impl BetaSchedule {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Linear, Self::Cosine];
+
     /// beta: 1000 values in (0, 1), increasing.
     pub fn beta(self) -> Vec<f64> {
         let steps = TRAIN_STEPS as f64;
@@ -63,8 +67,22 @@ impl BetaSchedule {
 }
 
 /// How the sigmas of a sampling run are spaced.
-#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(
+    Serialize,
+    Deserialize,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    strum::Display,
+    EnumCount,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownName, parse_err_fn = unknown)]
 pub enum Schedule {
     /// Dense where sigma is small: [`karras`] with rho = 7.
     Karras,
@@ -72,55 +90,47 @@ pub enum Schedule {
     Linear,
     /// Evenly spaced t of [`BetaSchedule::Cosine`].
     Cosine,
+    /// Evenly spaced ln sigma: each step leaves the same share of the noise.
+    Exponential,
+    /// Evenly spaced t of flow matching: [`flow`], with shift 1 unless another is set.
+    Flow,
+    /// As measured to suit one network in few steps: its own [`Fitted`] tables.
+    Fitted,
 }
 
 impl Schedule {
     /// Every schedule, in the order in which they are offered.
-    pub const ALL: [Self; 3] = [Self::Karras, Self::Linear, Self::Cosine];
+    pub const ALL: [Self; Self::COUNT] =
+        *Self::VARIANTS.first_chunk().expect("as many as there are");
 
     /// The name by which it is asked for.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Karras => "karras",
-            Self::Linear => "linear",
-            Self::Cosine => "cosine",
-        }
+        self.into()
     }
 
     /// The table of a run of `steps` intervals: `steps + 1` strictly decreasing sigmas, the last 0.
     /// Needs `0 < sigma_min < sigma_max`.
     ///
-    /// Karras goes from `sigma_max` to `sigma_min`, then to 0. Linear and cosine take their evenly
+    /// They go from `sigma_max` to `sigma_min`, then to 0; linear and cosine take their evenly
     /// spaced t among those whose sigma lies in that range, from the largest to the smallest, so
-    /// the first sigma is `sigma_max` or a little less: start from the table's own.
+    /// the first sigma is `sigma_max` or a little less: start from the table's own. Without a network there is
+    /// nothing to fit to: fitted is then what fits begin with, karras.
     pub fn sigmas(self, steps: usize, sigma_min: f64, sigma_max: f64) -> Vec<f64> {
         match self {
-            Self::Karras => karras(steps, sigma_min, sigma_max, 7.0),
+            Self::Karras | Self::Fitted => karras(steps, sigma_min, sigma_max, 7.0),
             Self::Linear => spaced(BetaSchedule::Linear, steps, sigma_min, sigma_max),
             Self::Cosine => spaced(BetaSchedule::Cosine, steps, sigma_min, sigma_max),
+            Self::Exponential => table(steps, |part| {
+                sigma_max.powf(1.0 - part) * sigma_min.powf(part)
+            }),
+            Self::Flow => flow(steps, sigma_min, sigma_max, 1.0),
         }
     }
 }
 
-impl fmt::Display for Schedule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
+fn unknown(name: &str) -> UnknownName {
+    UnknownName::new("schedule", name, Schedule::ALL)
 }
-
-impl FromStr for Schedule {
-    type Err = UnknownSchedule;
-
-    fn from_str(name: &str) -> Result<Self, UnknownSchedule> {
-        let found = Self::ALL.into_iter().find(|one| one.name() == name);
-        found.ok_or_else(|| UnknownSchedule(name.into()))
-    }
-}
-
-/// A name that no [`Schedule`] has.
-#[derive(Error, Clone, PartialEq, Eq, Debug)]
-#[error("there is no schedule {0:?}: choose one of {names}", names = Schedule::ALL.map(Schedule::name).join(", "))]
-pub struct UnknownSchedule(pub String);
 
 /// `steps + 1` decreasing sigmas from `sigma_max` to `sigma_min`, evenly spaced in
 /// `sigma^(1/rho)`, then 0 (Karras et al., "Elucidating the Design Space of Diffusion-Based
@@ -128,6 +138,112 @@ pub struct UnknownSchedule(pub String);
 pub fn karras(steps: usize, sigma_min: f64, sigma_max: f64, rho: f64) -> Vec<f64> {
     let (low, high) = (sigma_min.powf(1.0 / rho), sigma_max.powf(1.0 / rho));
     table(steps, |part| lerp(high, low, part).powf(rho))
+}
+
+/// `steps + 1` decreasing sigmas from `sigma_max` to `sigma_min`, then 0, evenly spaced in the t of flow
+/// matching, whose straight path `x_t = (1 - t) x0 + t noise` has `sigma = t / (1 - t)` (Liu, Gong & Liu,
+/// "Flow Straight and Fast", 2022). `shift` above 1 spends more steps where there is much noise: it takes t
+/// to `shift t / (1 + (shift - 1) t)`, which multiplies sigma by it (Esser et al., "Scaling Rectified Flow
+/// Transformers for High-Resolution Image Synthesis", 2024, eq. 23); both ends stay.
+pub fn flow(steps: usize, sigma_min: f64, sigma_max: f64, shift: f64) -> Vec<f64> {
+    table(steps, |part| {
+        // sigma = shift t / (1 - t) at the t that lies `part` of the way, collected.
+        let (top, bottom) = (
+            (1.0 - part) * (shift + sigma_min),
+            part * (shift + sigma_max),
+        );
+        lerp(sigma_max, sigma_min, bottom / (top + bottom))
+    })
+}
+
+/// Noise levels that were fitted to what one network does in few steps, its weights untouched (in the spirit of
+/// Sabour, Fidler & Kreis, "Align Your Steps", 2024, and Frankel et al., "S4S", 2025): a table for each of some
+/// numbers of steps. For another number it lies between its neighbours', or is the nearest one's curve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fitted {
+    /// By number of steps: as many decreasing sigmas, without the 0 at the end.
+    tables: BTreeMap<usize, Vec<f64>>,
+}
+
+/// Tables that are none.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum FittedError {
+    /// Not a single one.
+    #[error("it has no table")]
+    Empty,
+    /// Too few or too many.
+    #[error("its table for {0} steps has {1} noise levels")]
+    Length(usize, usize),
+    /// Not from much noise to little.
+    #[error("its table for {0} steps does not decrease")]
+    Order(usize),
+    /// Beyond what the network samples from, or no number.
+    #[error("its table for {0} steps leaves the noise levels from {1} to {2}")]
+    Range(usize, f64, f64),
+}
+
+impl Fitted {
+    /// From tables by number of steps, each as many decreasing sigmas, without the 0 at the end, from `sigma_min` to
+    /// `sigma_max`.
+    ///
+    /// # Errors
+    /// [`FittedError`].
+    pub fn new(
+        tables: BTreeMap<usize, Vec<f64>>,
+        (sigma_min, sigma_max): (f64, f64),
+    ) -> Result<Self, FittedError> {
+        if tables.is_empty() {
+            return Err(FittedError::Empty);
+        }
+        for (&steps, table) in &tables {
+            if steps == 0 || table.len() != steps {
+                return Err(FittedError::Length(steps, table.len()));
+            }
+            // False for NaN too.
+            let inside = |sigma: &f64| (sigma_min..=sigma_max).contains(sigma);
+            if !table.iter().all(inside) {
+                return Err(FittedError::Range(steps, sigma_min, sigma_max));
+            }
+            if !table.is_sorted_by(|a, b| a > b) {
+                return Err(FittedError::Order(steps));
+            }
+        }
+        Ok(Self { tables })
+    }
+
+    /// The numbers of steps that it is for, from the least to the most that has a table. With more, the schedules that
+    /// are formulas come nearer: measured at twice as many.
+    pub fn steps(&self) -> RangeInclusive<usize> {
+        let mut steps = self.tables.keys();
+        let least = steps.next().copied().unwrap_or(0);
+        least..=steps.next_back().copied().unwrap_or(least)
+    }
+
+    /// The table of a run of `steps` intervals: `steps + 1` strictly decreasing sigmas, the last 0. Between two
+    /// numbers of steps ln sigma is a straight line.
+    pub fn sigmas(&self, steps: usize) -> Vec<f64> {
+        let fewer = self.tables.range(..=steps).next_back();
+        let more = self.tables.range(steps..).next();
+        let ((few, low), (many, high)) = match (fewer, more) {
+            (Some(fewer), Some(more)) => (fewer, more),
+            (Some(one), None) | (None, Some(one)) => (one, one),
+            (None, None) => unreachable!("there is a table"),
+        };
+        let part = match many - few {
+            0 => 0.0,
+            apart => (steps - few) as f64 / apart as f64,
+        };
+        let along = |table: &[f64], share| at(table, share * (table.len() - 1) as f64);
+        table(steps, |share| {
+            along(low, share).powf(1.0 - part) * along(high, share).powf(part)
+        })
+    }
+}
+
+/// A table at a place between its indices, where ln sigma is a straight line.
+fn at(sigmas: &[f64], i: f64) -> f64 {
+    let (low, high) = (sigmas[i.floor() as usize], sigmas[i.ceil() as usize]);
+    low * (high / low).powf(i.fract())
 }
 
 /// The sigmas of evenly spaced t. Between two t, ln sigma is a straight line, so that any number
@@ -138,9 +254,7 @@ fn spaced(beta: BetaSchedule, steps: usize, sigma_min: f64, sigma_max: f64) -> V
     let last = sigma.partition_point(|&s| s <= sigma_max).max(2) - 1;
     let first = sigma.partition_point(|&s| s < sigma_min).min(last - 1);
     table(steps, |part| {
-        let i = lerp(last as f64, first as f64, part);
-        let (low, high) = (sigma[i.floor() as usize], sigma[i.ceil() as usize]);
-        low * (high / low).powf(i.fract())
+        at(&sigma, lerp(last as f64, first as f64, part))
     })
 }
 

@@ -3,6 +3,9 @@
 //! A tensor of [`BLOCK`] numbers or more is stored as int8 values under its own name, in its own shape,
 //! and one f32 scale for each run of [`BLOCK`] consecutive values under `NAME.scale`; value = int8·scale.
 //! Smaller tensors stay f32. Quantisation is a property of the file: the network computes in f32.
+//!
+//! Names are the fields of Burn's modules. They are not always PyTorch's: in a layer of clip's text encoder `norm_2`
+//! stands before the attention and `norm_1` before the feed-forward part, where PyTorch numbers them in their order.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::model::ModelConfig;
+use crate::{classes::Classes, nn::ModelConfig, sampler::SamplerKind, schedule::Fitted};
 
 /// Version of the manifest and of the files that it describes.
 pub const VERSION: u32 = 1;
@@ -33,11 +36,13 @@ const SCALE: &str = ".scale";
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum WeightsError {
     /// Not a manifest.
-    #[error("manifest.json cannot be read ({0}): export the weights again with `unnoise export`")]
+    #[error(
+        "manifest.json cannot be read ({0}): bring it back, or delete it and export the weights again with `unnoise export`"
+    )]
     Manifest(String),
     /// A manifest of another version of this crate.
     #[error(
-        "manifest.json has version {0}, this program reads version {VERSION}: export the weights again with `unnoise export`, or reload the page"
+        "manifest.json has version {0}, this program reads version {VERSION}: delete it and export the weights again with `unnoise export`, or reload the page"
     )]
     Version(u32),
     /// A model that was not exported.
@@ -64,6 +69,16 @@ pub enum WeightsError {
         /// The weights file.
         file: String,
         /// What does not fit.
+        reason: String,
+    },
+    /// A fitted schedule that is none.
+    #[error(
+        "the schedule that manifest.json has for {file} cannot be used ({reason}): fit it again with `unnoise fit`"
+    )]
+    Schedule {
+        /// The weights file.
+        file: String,
+        /// What is wrong with it.
         reason: String,
     },
     /// Weights that are not worth a file.
@@ -113,6 +128,53 @@ pub struct Entry {
     /// What it was measured to do, before and after quantisation.
     #[serde(default)]
     pub quality: serde_json::Value,
+    /// The names of its classes; none: their numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Classes>,
+    /// The schedule that was fitted to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fit: Option<Fit>,
+}
+
+/// A schedule fitted to a network, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Fit {
+    /// The sampler that walked it.
+    pub sampler: SamplerKind,
+    /// With this guidance.
+    pub guidance: f64,
+    /// Steps of the same sampler, on the schedule karras, whose pictures it was to come near to.
+    pub converged: usize,
+    /// Seed of the first picture that it was fitted to.
+    pub seed: u64,
+    /// So many it was fitted to; those of as many seeds behind them it was measured by.
+    pub count: u64,
+    /// By number of steps.
+    pub tables: BTreeMap<usize, FitTable>,
+}
+
+/// What was fitted for a number of steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FitTable {
+    /// The noise levels, without the 0 at the end.
+    pub sigmas: Vec<f64>,
+    /// Distances on the schedule karras.
+    pub karras: Distances,
+    /// Distances on this one.
+    pub fitted: Distances,
+}
+
+/// How far from the converged pictures: the root mean square over the pixels, which lie in [-1, 1], and its mean over
+/// the pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Distances {
+    /// Of the pictures that the schedule was fitted to.
+    pub fitted_to: f64,
+    /// Of those held out.
+    pub held_out: f64,
 }
 
 /// `manifest.json`.
@@ -182,6 +244,22 @@ impl Entry {
         Ok(config)
     }
 
+    /// The schedule that was fitted to the model, which samples from noise levels in `range`; checked.
+    ///
+    /// # Errors
+    /// [`WeightsError::Schedule`].
+    pub fn schedule(&self, range: (f64, f64)) -> Result<Option<Fitted>, WeightsError> {
+        let Some(fit) = &self.fit else {
+            return Ok(None);
+        };
+        let sigmas = |(&steps, table): (&usize, &FitTable)| (steps, table.sigmas.clone());
+        let fitted = Fitted::new(fit.tables.iter().map(sigmas).collect(), range);
+        fitted.map(Some).map_err(|reason| WeightsError::Schedule {
+            file: self.file.clone(),
+            reason: reason.to_string(),
+        })
+    }
+
     /// Fills `module` from the file's bytes, after checking size, sum, names and shapes.
     ///
     /// # Errors
@@ -219,6 +297,19 @@ pub trait Source {
     /// What is wrong with the source.
     fn open<C: ModelConfig>(&self, device: &Device) -> Result<(C::Model, C), Self::Error>;
 
+    /// The names of its classes, where they have others than their numbers.
+    fn classes(&self) -> Option<Classes> {
+        None
+    }
+
+    /// The schedule that was fitted to it, checked for a denoiser that samples from noise levels in `range`.
+    ///
+    /// # Errors
+    /// What is wrong with the source.
+    fn schedule(&self, _range: (f64, f64)) -> Result<Option<Fitted>, Self::Error> {
+        Ok(None)
+    }
+
     /// The error for a network that is sound, but not the one that is wanted.
     fn misfit(&self, reason: &str) -> Self::Error;
 }
@@ -241,6 +332,14 @@ impl Source for WeightsFile<'_> {
         Ok((network, config))
     }
 
+    fn schedule(&self, range: (f64, f64)) -> Result<Option<Fitted>, WeightsError> {
+        self.entry.schedule(range)
+    }
+
+    fn classes(&self) -> Option<Classes> {
+        self.entry.classes.clone()
+    }
+
     fn misfit(&self, reason: &str) -> WeightsError {
         self.entry.unfit(reason)
     }
@@ -254,6 +353,42 @@ pub fn sha256(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// One tensor of a network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weight {
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its numbers, the last dimension's side by side.
+    pub values: Vec<f32>,
+}
+
+/// A module's weights by name.
+///
+/// # Errors
+/// Why they cannot be had: one is not made of f32.
+pub fn named<M: Module>(module: M) -> Result<BTreeMap<String, Weight>, String> {
+    let record = module
+        .into_record()
+        .into_bytes()
+        .map_err(|e| e.to_string())?;
+    let tensors = Reader::from_bytes(record)
+        .and_then(Reader::into_tensors)
+        .map_err(|e| e.to_string())?;
+    let weight = |tensor: Tensor| {
+        let (name, dtype, shape, _, bytes) = tensor.into_parts().map_err(|e| e.to_string())?;
+        if dtype != DType::F32 {
+            return Err(format!("{name} is of type {dtype:?}"));
+        }
+        let numbers = bytes.as_chunks().0.iter();
+        let weight = Weight {
+            shape: shape.to_vec(),
+            values: numbers.map(|&four| f32::from_le_bytes(four)).collect(),
+        };
+        Ok((name, weight))
+    };
+    tensors.into_iter().map(weight).collect()
+}
+
 /// A module's weights as a quantised file.
 ///
 /// # Errors
@@ -263,32 +398,14 @@ pub fn encode<M: Module>(module: M, file: &str) -> Result<Vec<u8>, WeightsError>
         file: file.into(),
         reason,
     };
-    let record = module
-        .into_record()
-        .into_bytes()
-        .map_err(|e| unfit(e.to_string()))?;
-    let tensors = Reader::from_bytes(record)
-        .and_then(Reader::into_tensors)
-        .map_err(|e| unfit(e.to_string()))?;
     let mut parts: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
-    for tensor in tensors {
-        let (name, dtype, shape, _, bytes) =
-            tensor.into_parts().map_err(|e| unfit(e.to_string()))?;
-        if dtype != DType::F32 {
-            return Err(unfit(format!("{name} is of type {dtype:?}")));
-        }
-        let values: Vec<f32> = bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|&four| f32::from_le_bytes(four))
-            .collect();
+    for (name, Weight { shape, values }) in named(module).map_err(unfit)? {
         if values.iter().any(|v| !v.is_finite()) {
             return Err(WeightsError::Diverged(name));
         }
         let le_bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
         if values.len() < BLOCK {
-            parts.push((name, Dtype::F32, shape.to_vec(), le_bytes(&values)));
+            parts.push((name, Dtype::F32, shape, le_bytes(&values)));
         } else {
             let (quantised, scales) = quantise(&values);
             let bytes = quantised.iter().map(|q| q.cast_unsigned()).collect();
@@ -298,7 +415,7 @@ pub fn encode<M: Module>(module: M, file: &str) -> Result<Vec<u8>, WeightsError>
                 vec![scales.len()],
                 le_bytes(&scales),
             ));
-            parts.push((name, Dtype::I8, shape.to_vec(), bytes));
+            parts.push((name, Dtype::I8, shape, bytes));
         }
     }
     let views = parts
@@ -326,19 +443,7 @@ fn quantise(values: &[f32]) -> (Vec<i8>, Vec<f32>) {
 
 fn decode<M: Module>(module: M, bytes: &[u8], block: usize) -> Result<M, String> {
     let file = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
-    let floats = |view: &TensorView| -> Result<Vec<f32>, String> {
-        if view.dtype() != Dtype::F32 {
-            return Err(format!("it holds a tensor of type {:?}", view.dtype()));
-        }
-        Ok(view
-            .data()
-            .as_chunks()
-            .0
-            .iter()
-            .map(|&four| f32::from_le_bytes(four))
-            .collect())
-    };
-    let mut tensors = Vec::new();
+    let mut weights = BTreeMap::new();
     for (name, view) in file.iter() {
         if let Some(of) = name.strip_suffix(SCALE) {
             match file.tensor(of) {
@@ -369,15 +474,39 @@ fn decode<M: Module>(module: M, bytes: &[u8], block: usize) -> Result<M, String>
         } else {
             floats(&view)?
         };
+        let shape = view.shape().to_vec();
+        weights.insert(name.to_string(), Weight { shape, values });
+    }
+    fill(module, weights)
+}
+
+/// The numbers of a tensor that is stored as f32.
+///
+/// # Errors
+/// It is of another type.
+pub fn floats(view: &TensorView) -> Result<Vec<f32>, String> {
+    if view.dtype() != Dtype::F32 {
+        return Err(format!("it holds a tensor of type {:?}", view.dtype()));
+    }
+    let numbers = view.data().as_chunks().0.iter();
+    Ok(numbers.map(|&four| f32::from_le_bytes(four)).collect())
+}
+
+/// A module with these weights: [`named`], undone.
+///
+/// # Errors
+/// What does not fit: a name, a shape, or a value that is not a number.
+pub fn fill<M: Module>(module: M, weights: BTreeMap<String, Weight>) -> Result<M, String> {
+    let mut tensors = Vec::with_capacity(weights.len());
+    for (name, Weight { shape, values }) in weights {
         if values.iter().any(|v| !v.is_finite()) {
             return Err(format!("{name} has a value that is not a number"));
         }
-        let shape = Shape::from(view.shape().to_vec());
         let values = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         tensors.push(Tensor::new(
-            name.to_string(),
+            name,
             DType::F32,
-            shape,
+            Shape::from(shape),
             None,
             Bytes::from_bytes_vec(values),
         ));

@@ -14,7 +14,14 @@ use std::{
 use burn::tensor::Device;
 use common::{export, export_text, tiny, tiny_digits};
 use tempfile::{TempDir, tempdir};
-use unnoise::native::{data::Mnist, idx, picture};
+use unnoise::{
+    native::{
+        data::{About, DataSet},
+        idx, picture,
+    },
+    sampler::SamplerKind,
+    schedule::Schedule,
+};
 
 fn unnoise() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_unnoise"));
@@ -105,6 +112,7 @@ fn help_and_version() {
         "data",
         "train",
         "export",
+        "fit",
         "sample",
         "reconstruct",
         "clip",
@@ -138,13 +146,13 @@ fn sample_draws_a_grid() {
     ];
     assert_eq!(succeeds(folder.path(), &grid), "");
     let path = folder.path().join("pictures/x.png");
-    let first = picture::read_png(&path).unwrap();
+    let first = picture::read(&path).unwrap();
     // Two columns and two rows of 28 pixels, 2 between and around.
     assert_eq!((first.width, first.height, first.channels), (62, 62, 1));
 
     // The same seed, the same picture; the second of a count is the first of the next seed.
     assert_eq!(succeeds(folder.path(), &grid), "");
-    assert_eq!(picture::read_png(&path).unwrap(), first);
+    assert_eq!(picture::read(&path).unwrap(), first);
     let cell = |picture: &picture::Picture, left: usize| -> Vec<f32> {
         (2..30)
             .flat_map(|y| picture.values[y * picture.width + left..][..28].to_vec())
@@ -154,7 +162,7 @@ fn sample_draws_a_grid() {
         "sample", "--digit", "3", "--seed", "1", "--steps", "4", "--out", "next.png",
     ];
     assert_eq!(succeeds(folder.path(), &next), "");
-    let next = picture::read_png(&folder.path().join("next.png")).unwrap();
+    let next = picture::read(&folder.path().join("next.png")).unwrap();
     assert_eq!((next.width, next.height), (32, 32));
     let apart = cell(&first, 32)
         .iter()
@@ -170,31 +178,158 @@ fn sample_draws_a_grid() {
 fn sample_takes_every_sampler_and_schedule() {
     let folder = with_weights();
     let mut pictures = Vec::new();
-    for sampler in ["ddpm", "ddim", "euler", "heun", "dpmpp-2m"] {
-        for schedule in ["karras", "linear", "cosine"] {
+    for sampler in SamplerKind::ALL {
+        // Nothing has been fitted to these weights.
+        let schedules = Schedule::ALL.into_iter().filter(|s| *s != Schedule::Fitted);
+        for schedule in schedules {
             let arguments = [
                 "sample",
                 "--steps",
                 "3",
                 "--sampler",
-                sampler,
+                sampler.name(),
                 "--schedule",
-                schedule,
+                schedule.name(),
                 "--guidance",
                 "1",
                 "--out",
                 "a.png",
             ];
             succeeds(folder.path(), &arguments);
-            pictures.push(
-                picture::read_png(&folder.path().join("a.png"))
-                    .unwrap()
-                    .values,
-            );
+            pictures.push(picture::read(&folder.path().join("a.png")).unwrap().values);
         }
     }
     assert_ne!(pictures[0], pictures[1]);
     assert_ne!(pictures[0], pictures[14]);
+}
+
+/// Each of these makes another picture; without words a negative is a digit.
+#[test]
+fn sample_takes_what_steers_and_what_a_sampler_has() {
+    let folder = with_weights();
+    let picture = |arguments: &[&str]| {
+        let usual = [
+            "sample",
+            "--digit",
+            "3",
+            "--steps",
+            "3",
+            "--guidance",
+            "3",
+            "--out",
+            "a.png",
+        ];
+        succeeds(folder.path(), &[&usual, arguments].concat());
+        picture::read(&folder.path().join("a.png")).unwrap().values
+    };
+    let plain = picture(&[]);
+    assert_ne!(plain, picture(&["--negative", "7"]));
+    assert_ne!(plain, picture(&["--guidance-interval", "0.1", "5"]));
+    let [descent, flow] = [["--sampler", "momentum"], ["--schedule", "flow"]];
+    for (first, more) in [
+        (descent, ["--rate", "0.3"]),
+        (descent, ["--momentum", "0.5"]),
+        (flow, ["--shift", "3"]),
+    ] {
+        assert_ne!(
+            picture(&first),
+            picture(&[first, more].concat()),
+            "{more:?}"
+        );
+    }
+}
+
+/// A schedule is offered once it is fitted, to the weights that it was fitted to.
+#[test]
+fn fit_finds_a_schedule_that_sample_takes() {
+    let folder = with_weights();
+    let sample = [
+        "sample",
+        "--schedule",
+        "fitted",
+        "--steps",
+        "4",
+        "--out",
+        "a.png",
+    ];
+    assert_eq!(
+        refused(folder.path(), &sample),
+        "no schedule has been fitted to this model: choose another one than fitted"
+    );
+    let manifest = folder.path().join("weights/manifest.json");
+    let plain = fs::read_to_string(&manifest).unwrap();
+    let fit = ["fit", "--steps", "5,3", "--count", "3"];
+    let out = succeeds(folder.path(), &fit);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(
+        lines[0],
+        "digits, dpmpp-2m, guidance 1.5: how far 3 pictures are from those of 100 steps"
+    );
+    for (line, steps) in lines[2..].iter().zip(["3", "5"]) {
+        assert_eq!(line.split_whitespace().next(), Some(steps), "{out}");
+    }
+    succeeds(folder.path(), &sample);
+
+    // The same command finds the same.
+    let json = fs::read_to_string(&manifest).unwrap();
+    assert!(json.contains("\"fit\""), "{json}");
+    fs::write(&manifest, plain).unwrap();
+    succeeds(folder.path(), &fit);
+    assert_eq!(fs::read_to_string(&manifest).unwrap(), json);
+
+    fs::write(&manifest, json.replace("\"sigmas\": [", "\"sigmas\": [99,")).unwrap();
+    let line = refused(folder.path(), &sample);
+    assert!(
+        line.contains("the schedule that manifest.json has for unet.safetensors cannot be used"),
+        "{line}"
+    );
+    fs::write(&manifest, json).unwrap();
+    for (arguments, says) in [
+        (
+            vec!["fit", "noise-level"],
+            "no schedule is fitted to the model noise-level: choose from digits, digits-blind, scorer, text",
+        ),
+        (
+            vec!["fit", "digits", "--sampler", "ddpm"],
+            "the sampler ddpm of digits does not solve the ODE",
+        ),
+        (
+            vec!["fit", "digits", "--guidance", "21"],
+            "guidance must be 0 to 20, not 21",
+        ),
+        (
+            vec!["fit", "scorer"],
+            "weights: manifest.json has no model \"scorer\"",
+        ),
+    ] {
+        let line = refused(folder.path(), &arguments);
+        assert!(line.starts_with(says), "{line}");
+    }
+    assert!(misused(&["fit", "--steps", "1"]).contains("1 is not in 2..=50"));
+}
+
+#[test]
+fn sample_leads_away_from_words() {
+    let folder = with_words();
+    let picture = |negative: &str| {
+        let mut arguments = vec![
+            "sample",
+            "--prompt",
+            "a red three",
+            "--steps",
+            "2",
+            "--out",
+            "a.png",
+        ];
+        if !negative.is_empty() {
+            arguments.extend(["--negative", negative]);
+        }
+        succeeds(folder.path(), &arguments);
+        picture::read(&folder.path().join("a.png")).unwrap().values
+    };
+    for negative in ["blue paper", "7"] {
+        assert_ne!(picture(""), picture(negative), "{negative}");
+    }
 }
 
 #[test]
@@ -219,9 +354,10 @@ fn sample_balanced_writes_mnists_format() {
     );
     let images = idx::read_images(&made.join("samples-images-idx3-ubyte")).unwrap();
     assert_eq!((images.count, images.height, images.width), (25, 28, 28));
-    let digits = Mnist::read(
+    let digits = DataSet::read(
         &made.join("samples-images-idx3-ubyte"),
         &made.join("samples-labels-idx1-ubyte"),
+        About::mnist().into(),
     )
     .unwrap();
     let expected: Vec<u8> = (0..25).map(|i| i % 10).collect();
@@ -247,10 +383,7 @@ fn a_prompt_becomes_a_picture() {
         ];
         let ended = run(folder.path(), &arguments);
         assert_eq!(ended.status, 0, "{}", ended.err);
-        (
-            picture::read_png(&folder.path().join(out)).unwrap(),
-            ended.err,
-        )
+        (picture::read(&folder.path().join(out)).unwrap(), ended.err)
     };
     let (red, err) = sample("a bold red three on white paper", "red.png");
     assert_eq!((red.width, red.height, red.channels), (68, 68, 3));
@@ -267,6 +400,21 @@ fn a_prompt_becomes_a_picture() {
     assert_eq!(err, "unnoise: left out, as not known: drei, \u{1f980}\n");
     let (_, err) = sample(&"red ".repeat(2_500), "long.png");
     assert!(err.contains("23 words: the last 2477"), "{err}");
+    let (_, err) = sample("not a gren 4 on green paper", "denied.png");
+    let denied = "nothing can be denied, what is named is drawn: not is left out";
+    let slip = "left out, as not known: gren (green is)";
+    assert_eq!(err, format!("unnoise: {denied}\nunnoise: {slip}\n"));
+    let (_, err) = sample("green 4 on green", "invisible.png");
+    assert!(err.contains("both green"), "{err}");
+
+    // Where no digit is named, the seed chooses one.
+    let (open, err) = sample("red digit", "open.png");
+    assert_eq!(
+        err,
+        "unnoise: where no digit is named, the picture's seed chooses one\n"
+    );
+    let same = |digit: &u8| sample(&format!("red digit {digit}"), "named.png").0 == open;
+    assert_eq!((0..10).filter(same).count(), 1);
     for prompt in ["", "   ", "<script>alert(1)</script>"] {
         sample(prompt, "any.png");
     }
@@ -290,8 +438,26 @@ fn prompts_become_a_folder_of_pictures() {
     assert_eq!(succeeds(folder.path(), &arguments), "");
     let out = folder.path().join("out");
     assert_eq!(files(&out), ["000000.png", "000001.png", "000002.png"]);
-    let third = picture::read_png(&out.join("000002.png")).unwrap();
+    let third = picture::read(&out.join("000002.png")).unwrap();
     assert_eq!((third.width, third.height, third.channels), (64, 64, 3));
+
+    // As an editor of another system saves it: the first word is known all the same.
+    fs::write(folder.path().join("marked.txt"), "\u{feff}red one\r\n").unwrap();
+    let marked = [
+        "sample",
+        "--prompts",
+        "marked.txt",
+        "--steps",
+        "1",
+        "--out",
+        "out",
+    ];
+    let ended = run(folder.path(), &marked);
+    assert_eq!((ended.status, ended.err.as_str()), (0, ""));
+    let manifest = folder.path().join("weights/manifest.json");
+    let json = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, format!("\u{feff}{json}")).unwrap();
+    succeeds(folder.path(), &marked);
 
     fs::write(folder.path().join("none.txt"), "").unwrap();
     let sample = |more: &[&str]| {
@@ -304,6 +470,7 @@ fn prompts_become_a_folder_of_pictures() {
     assert!(sample(&["--prompts", "missing.txt"]).contains("missing.txt"));
     assert!(sample(&["--model", "digits", "--prompt", "a one"]).contains("knows no words"));
     assert!(sample(&["--model", "text", "--balanced", "10"]).contains("--prompts"));
+    assert!(sample(&["--model", "text", "--digit", "3"]).contains("takes --prompt"));
 }
 
 #[test]
@@ -323,7 +490,7 @@ fn pictures_go_through_the_autoencoder() {
         &["reconstruct", "fits.png", "--out", "a.png"],
     );
     assert!(said.starts_with("1 picture: mean square error"), "{said}");
-    let made = picture::read_png(&at("a.png")).unwrap();
+    let made = picture::read(&at("a.png")).unwrap();
     assert_eq!((made.width, made.height, made.channels), (64, 64, 3));
     save("large.png", 100);
     let said = succeeds(
@@ -333,7 +500,7 @@ fn pictures_go_through_the_autoencoder() {
     assert!(said.contains("brought to 64x64 pixels"), "{said}");
 
     let pixels: Vec<u8> = (0..5 * 784).map(|i| (i % 251) as u8).collect();
-    idx::write_images(&at("five-idx3-ubyte"), &pixels, 28, 28).unwrap();
+    fs::write(at("five-idx3-ubyte"), idx::image_bytes(&pixels, 28, 28)).unwrap();
     let said = succeeds(
         folder.path(),
         &["reconstruct", "five-idx3-ubyte", "--out", "out-idx3-ubyte"],
@@ -342,9 +509,35 @@ fn pictures_go_through_the_autoencoder() {
     let made = idx::read_images(&at("out-idx3-ubyte")).unwrap();
     assert_eq!((made.count, made.height, made.width), (5, 28, 28));
 
+    // What a file is, its first bytes say.
+    fs::copy(at("fits.png"), at("nameless")).unwrap();
+    let jpeg = picture::grid(&[vec![0.5; 30 * 20 * 3]], 30, 20, 3, 1, 0).unwrap();
+    jpeg.save(at("photo.jpg")).unwrap();
+    fs::rename(at("photo.jpg"), at("photo.png")).unwrap();
+    for name in ["nameless", "photo.png"] {
+        let said = succeeds(folder.path(), &["reconstruct", name, "--out", "b.png"]);
+        assert!(said.starts_with("1 picture"), "{name}: {said}");
+    }
+
+    let reconstruct = |from: &str, to: &str| {
+        let line = refused(folder.path(), &["reconstruct", from, "--out", to]);
+        assert!(!at(to).exists(), "{from} {to}");
+        line
+    };
     fs::write(at("no.png"), "no picture").unwrap();
-    let line = refused(folder.path(), &["reconstruct", "no.png", "--out", "c.png"]);
-    assert!(line.contains("no.png"), "{line}");
+    let line = reconstruct("no.png", "c.png");
+    assert_eq!(
+        line,
+        "no.png is neither a PNG or JPEG picture nor a file of pictures in MNIST's format"
+    );
+    fs::write(at("none-idx3-ubyte"), idx::image_bytes(&[], 28, 28)).unwrap();
+    fs::write(at("flat-idx3-ubyte"), idx::image_bytes(&[], 0, 28)).unwrap();
+    for name in ["none-idx3-ubyte", "flat-idx3-ubyte"] {
+        let line = reconstruct(name, "c-idx3-ubyte");
+        assert_eq!(line, format!("{name} holds no pictures"));
+    }
+    assert!(reconstruct("fits.png", "c.jpg").contains("c.png"));
+    assert!(reconstruct("five-idx3-ubyte", "c.png").contains("MNIST's format"));
     let line = refused(folder.path(), &["reconstruct", "gone", "--out", "c.png"]);
     assert!(line.contains("gone"), "{line}");
     assert!(!at("c.png").exists());
@@ -358,7 +551,11 @@ fn pictures_are_compared_with_texts() {
         let grid = picture::grid(&[vec![value; 64 * 64 * 3]], 64, 64, 3, 1, 0).unwrap();
         picture::save_png(&at(name), &grid).unwrap();
     }
-    fs::write(at("texts.txt"), "a red one\na \"blue\", two\n").unwrap();
+    // What other systems leave in a folder is not meant.
+    fs::write(at("pictures/._a.png"), [0, 5, 22, 7]).unwrap();
+    fs::write(at("pictures/Thumbs.db"), "thumbs").unwrap();
+    fs::create_dir(at("pictures/folder.png")).unwrap();
+    fs::write(at("texts.txt"), "\u{feff}a red one\na \"blue\", two\n").unwrap();
     let clip = ["clip", "--images", "pictures", "--texts", "texts.txt"];
     let ended = run(folder.path(), &clip);
     assert_eq!(ended.status, 0, "{}", ended.err);
@@ -381,7 +578,7 @@ fn pictures_are_compared_with_texts() {
             &["clip", "--images", images, "--texts", texts],
         )
     };
-    assert!(refuse("empty", "texts.txt").contains("no PNG pictures"));
+    assert!(refuse("empty", "texts.txt").contains("no PNG or JPEG pictures"));
     assert!(refuse("pictures", "none.txt").contains("no texts"));
     assert!(refuse("gone", "texts.txt").contains("gone"));
 }
@@ -488,7 +685,7 @@ fn damaged_weights_are_told() {
 
     export(&weights, &tiny(), 1, &Device::flex());
     assert!(
-        sample().contains("its pictures are not 28x28 pixels"),
+        sample().contains("its pictures are not 28x28 or 32x32 pixels"),
         "{}",
         sample()
     );
@@ -522,12 +719,75 @@ fn settings_out_of_range_are_told() {
     );
     assert_eq!(sample(&["--eta", "2"]), "eta must be 0 to 1, not 2");
 
+    // Settings that a model or a sampler does not have.
+    for (arguments, says) in [
+        (["--model", "noise-level", "--digit", "5"], "--digit"),
+        (["--model", "noise-level", "--balanced", "10"], "--balanced"),
+        (
+            ["--model", "noise-level", "--guidance", "2"],
+            "the model noise-level draws what the noise leads to: there is no guidance to set",
+        ),
+        (
+            ["--model", "noise-level", "--negative", "5"],
+            "the model noise-level draws what the noise leads to: no guidance leads it away",
+        ),
+        (
+            ["--sampler", "heun", "--eta", "0.5"],
+            "eta is for ddim: the sampler heun has none",
+        ),
+        (
+            ["--sampler", "euler", "--rate", "0.5"],
+            "rate is for gradient-descent, momentum, adam: the sampler euler has none",
+        ),
+        (
+            ["--sampler", "gradient-descent", "--momentum", "0.5"],
+            "momentum is for momentum, adam",
+        ),
+        (
+            ["--sampler", "euler", "--shift", "3"],
+            "shift is for the schedule flow: the schedule karras has none",
+        ),
+        (
+            ["--guidance", "1", "--negative", "5"],
+            "a negative is what guidance leads away from: guidance must be above 1, not 1",
+        ),
+        (
+            ["--digit", "5", "--negative", "5"],
+            "the digit 5 cannot be both asked for and the negative",
+        ),
+        (
+            ["--guidance", "2", "--digit", "10"],
+            "there is no class \"10\": choose one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+        ),
+        (
+            ["--guidance", "2", "--class", "three"],
+            "there is no class \"three\": choose one of 0, 1",
+        ),
+        (
+            ["--guidance", "2", "--negative", "blue"],
+            "--negative must be a digit, 0 to 9, not \"blue\": the model digits knows no words",
+        ),
+        (
+            ["--sampler", "adam", "--rate", "3"],
+            "rate must be 0 to 2, not 3",
+        ),
+        (
+            ["--schedule", "flow", "--shift", "0"],
+            "shift must be 0.01 to 100, not 0",
+        ),
+    ] {
+        let line = sample(&arguments);
+        assert!(line.starts_with(says), "{line}");
+    }
+
+    assert_eq!(
+        sample(&["--guidance-interval", "5", "0.3"]),
+        "the guidance interval must be two noise levels from 0 to 1000, the lower one first, not 5 and 0.3"
+    );
+
     let misused =
         |arguments: &[&str]| misused(&[&["sample", "--out", "x.png"], arguments].concat());
     for (arguments, says) in [
-        (vec!["--digit", "10"], "10 is not in 0..=9"),
-        (vec!["--digit", "three"], "invalid value 'three'"),
-        (vec!["--digit=-1"], "invalid value '-1'"),
         (vec!["--count", "0"], "0 is not in 1.."),
         (vec!["--balanced", "0"], "0 is not in 1.."),
         (vec!["--steps", "few"], "invalid value 'few'"),
@@ -544,7 +804,7 @@ fn settings_out_of_range_are_told() {
         ),
         (
             vec!["--device", "abacus"],
-            "\"abacus\" is no device: choose auto, cpu",
+            "there is no device \"abacus\": choose one of auto, cpu",
         ),
         (
             vec!["--digit", "3", "--balanced", "10"],
@@ -557,6 +817,96 @@ fn settings_out_of_range_are_told() {
         assert!(said.contains(says), "{arguments:?}: {said}");
     }
     assert_eq!(files(folder.path()), ["weights"]);
+}
+
+/// A sheet that no picture can hold is found before the first picture is made; so is a name of another format.
+#[test]
+fn what_cannot_be_kept_is_told_at_once() {
+    let folder = with_words();
+    let sample = |more: &[&str]| {
+        refused(
+            folder.path(),
+            &[&["sample", "--prompt", "a one"], more].concat(),
+        )
+    };
+    let line = sample(&["--count", "1000000", "--out", "x.png"]);
+    assert!(line.contains("is too large; ask for fewer"), "{line}");
+    let line = sample(&["--out", "x.jpg"]);
+    assert!(line.ends_with("name it x.png"), "{line}");
+    assert_eq!(files(folder.path()), ["weights"]);
+}
+
+/// After Ctrl-C there is what was made: a whole picture, or a whole pair of files.
+#[cfg(unix)]
+#[test]
+fn what_was_made_before_an_interruption_is_kept() {
+    let folder = with_weights();
+    let interrupt = |arguments: &[&str], begun: &dyn Fn() -> bool| {
+        let child = unnoise()
+            .args(["sample", "--steps", "2", "--out"])
+            .args(arguments)
+            .current_dir(folder.path())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A draft that has grown holds the pictures of a first batch.
+        let patience = std::time::Instant::now();
+        while !begun() && patience.elapsed().as_secs() < 120 {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let pid = child.id().to_string();
+        Command::new("kill").args(["-INT", &pid]).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(130), "{said}");
+        let words: Vec<&str> = said.split(' ').collect();
+        assert!(
+            said.starts_with("unnoise: interrupted: the first "),
+            "{said}"
+        );
+        words[4].parse::<usize>().unwrap()
+    };
+    let grown = |folder: &Path, bytes: u64| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut lengths = entries.filter_map(|entry| Some(entry.metadata().ok()?.len()));
+        lengths.any(|length| length > bytes)
+    };
+    let pair = folder.path().join("pair");
+    let made = interrupt(&["pair", "--balanced", "1000000"], &|| grown(&pair, 20_000));
+    let digits = DataSet::read(
+        &pair.join("samples-images-idx3-ubyte"),
+        &pair.join("samples-labels-idx1-ubyte"),
+        About::mnist().into(),
+    );
+    assert_eq!(digits.unwrap().len(), made);
+    assert_eq!(files(&pair).len(), 2);
+
+    let alone = folder.path().join("alone");
+    let sheet = ["alone/x.png", "--count", "2500"];
+    let made = interrupt(&sheet, &|| grown(&alone, 20_000));
+    let picture = picture::read(&alone.join("x.png")).unwrap();
+    assert_eq!((picture.width, picture.height), (1502, 1502));
+    assert!((100..2500).contains(&made), "{made}");
+    assert_eq!(files(&alone), ["x.png"]);
+}
+
+/// Neither a device nor a link becomes a plain file.
+#[cfg(unix)]
+#[test]
+fn an_output_that_is_no_plain_file_is_written_into() {
+    let folder = with_weights();
+    std::os::unix::fs::symlink("/dev/stdout", folder.path().join("link")).unwrap();
+    for out in ["link", "/dev/stdout"] {
+        let output = unnoise()
+            .args(["sample", "--steps", "1", "--out", out])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        assert!(picture::is_picture(&output.stdout), "{out}");
+    }
+    let link = folder.path().join("link").symlink_metadata().unwrap();
+    assert!(link.is_symlink());
 }
 
 #[test]
@@ -662,6 +1012,7 @@ fn training_without_data_is_told() {
         vec!["train", "unet"],
         vec!["train", "unet", "--resume"],
         vec!["eval"],
+        vec!["eval", "grid"],
     ] {
         let line = refused(folder.path(), &arguments);
         let expected = "train-images-idx3-ubyte is not in data (nor is train-images-idx3-ubyte.gz): \
@@ -671,7 +1022,10 @@ fn training_without_data_is_told() {
     fs::create_dir(folder.path().join("data")).unwrap();
     fs::write(folder.path().join("data/train-images-idx3-ubyte"), [0; 100]).unwrap();
     let line = refused(folder.path(), &["train", "unet"]);
-    assert!(line.contains("is not MNIST's: its MD5 sum is"), "{line}");
+    assert!(
+        line.contains("is not MNIST's: its SHA-256 sum is"),
+        "{line}"
+    );
     assert_eq!(files(folder.path()), ["data"]);
 
     let line = refused(folder.path(), &["data", "--from", "nowhere"]);
@@ -731,15 +1085,98 @@ fn export_without_a_run_is_told() {
     assert_eq!(files(folder.path()), ["runs"], "no weights are begun");
 }
 
+/// An export must not forget the networks and the figures of a manifest that it cannot read.
+#[test]
+fn export_leaves_a_manifest_that_it_cannot_read() {
+    let folder = tempdir().unwrap();
+    let weights = folder.path().join("weights");
+    fs::create_dir(&weights).unwrap();
+    common::run_of_unet(&folder.path().join("runs/unet"));
+    for manifest in ["", "{", r#"{"version":9,"models":{"vae":1}}"#] {
+        fs::write(weights.join("manifest.json"), manifest).unwrap();
+        let line = refused(folder.path(), &["export"]);
+        assert!(line.contains("delete it and export"), "{line}");
+        let left = fs::read_to_string(weights.join("manifest.json")).unwrap();
+        assert_eq!(left, manifest);
+        assert_eq!(files(&weights), ["manifest.json"]);
+    }
+}
+
+#[test]
+fn export_writes_onnx_files() {
+    let folder = with_weights();
+    let at = folder.path();
+    assert_eq!(succeeds(at, &["export", "--onnx"]), "onnx/unet.onnx\n");
+    let out = succeeds(at, &["export", "unet", "--onnx=a/b"]);
+    assert_eq!(out, "a/b/unet.onnx\n");
+    assert_eq!(files(&at.join("a/b")), ["unet.onnx"]);
+    let bytes = |file| fs::read(at.join(file)).unwrap();
+    assert_eq!(bytes("onnx/unet.onnx"), bytes("a/b/unet.onnx"));
+
+    let line = refused(at, &["export", "vae", "--onnx"]);
+    assert!(line.contains("no model \"vae\""), "{line}");
+    let line = refused(at, &["export", "--onnx=a/b/unet.onnx"]);
+    assert!(line.contains("choose another path"), "{line}");
+    let line = misused(&["export", "--onnx", "--runs", "runs"]);
+    assert!(line.contains("cannot be used with"), "{line}");
+    fs::write(at.join("weights/unet.safetensors"), "nonsense").unwrap();
+    let line = refused(at, &["export", "--onnx"]);
+    assert!(line.contains("is incomplete"), "{line}");
+    assert_eq!(files(&at.join("onnx")), ["unet.onnx"]);
+    fs::write(
+        at.join("weights/manifest.json"),
+        r#"{"version":1,"models":{}}"#,
+    )
+    .unwrap();
+    let line = refused(at, &["export", "--onnx"]);
+    assert!(line.contains("there are no weights in weights"), "{line}");
+}
+
+#[test]
+fn samples_that_are_missing_are_told_before_the_judge_is_trained() {
+    let folder = tempdir().unwrap();
+    let line = refused(folder.path(), &["eval", "--samples", "made"]);
+    assert!(
+        line.starts_with("made holds no samples") && line.contains("--balanced 10000"),
+        "{line}"
+    );
+    let made = folder.path().join("made");
+    fs::create_dir(&made).unwrap();
+    fs::write(made.join("samples-images-idx3-ubyte"), "short").unwrap();
+    let line = refused(folder.path(), &["eval", "--samples", "made"]);
+    assert!(
+        line.contains("samples-images-idx3-ubyte") && !line.contains("unnoise data"),
+        "{line}"
+    );
+}
+
 #[test]
 fn options_of_eval_that_contradict_are_told() {
     for arguments in [
         vec!["eval", "--samples", "made", "--record"],
         vec!["eval", "--quick", "--record"],
         vec!["eval", "--samples", "made", "--before"],
+        vec!["eval", "--samples", "made", "--count", "500"],
+        vec!["eval", "--quick", "--count", "500"],
+        vec!["eval", "grid", "--quick", "--count", "500"],
     ] {
         assert!(misused(&arguments).contains("cannot be used with"));
     }
+}
+
+#[test]
+fn a_grid_of_what_draws_no_digits_as_asked_is_refused() {
+    for model in ["text", "noise-level"] {
+        let line = refused(Path::new("."), &["eval", "grid", model]);
+        assert!(
+            line.starts_with(&format!("{model} draws no digits as asked"))
+                && line.contains("digits, digits-blind"),
+            "{line}"
+        );
+    }
+    assert!(misused(&["eval", "grid", "vae"]).contains("there is no model \"vae\""));
+    assert!(misused(&["eval", "grid", "--count", "5"]).contains("5 is not in 100..=10000"));
+    assert!(misused(&["eval", "grit"]).contains("there is no model \"grit\""));
 }
 
 /// The server, ended with the test.
@@ -776,10 +1213,15 @@ impl Server {
 
     /// Status, header and body of a path, sent as it stands.
     fn get(&self, path: &str) -> (u16, String, Vec<u8>) {
+        self.get_with(path, "")
+    }
+
+    /// The same with more lines in the request's header.
+    fn get_with(&self, path: &str, more: &str) -> (u16, String, Vec<u8>) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{more}\r\n"
         )
         .unwrap();
         let mut answer = Vec::new();
@@ -852,8 +1294,54 @@ fn serve_serves_the_site_and_nothing_else() {
             "{path}"
         );
     }
+    let long = format!("/{}", "a".repeat(300));
+    let longer = "/a".repeat(3000);
+    for path in [long, longer] {
+        assert_eq!(server.get(&path).0, 404, "{} bytes", path.len());
+    }
     // It still serves.
     assert_eq!(server.get("/").0, 200);
+}
+
+#[test]
+fn serve_compresses_and_says_what_lasts() {
+    let folder = tempdir().unwrap();
+    let site = folder.path();
+    let lasting = "unnoise_bg.0123456789abcdef.wasm";
+    for (name, text) in [
+        ("index.html", "plain"),
+        ("index.html.br", "small"),
+        (lasting, "plain"),
+        ("0123456789abcdef/page.js", "plain"),
+        ("alone.js", "plain"),
+    ] {
+        fs::create_dir_all(site.join(name).parent().unwrap()).unwrap();
+        fs::write(site.join(name), text).unwrap();
+    }
+    let server = Server::start(site);
+    let brotli = "Accept-Encoding: gzip, br\r\n";
+    let (_, head, body) = server.get_with("/", brotli);
+    assert!(head.contains("content-encoding: br"), "{head}");
+    assert!(head.contains("vary: accept-encoding"), "{head}");
+    assert!(head.contains("content-type: text/html"), "{head}");
+    assert_eq!(body, b"small");
+    let (_, head, body) = server.get("/");
+    assert!(!head.contains("content-encoding"), "{head}");
+    assert!(head.contains("vary: accept-encoding"), "{head}");
+    assert_eq!(body, b"plain");
+    assert_eq!(server.get_with("/alone.js", brotli).2, b"plain");
+
+    let cache = |path: &str| {
+        let (_, head, _) = server.get(path);
+        let line = head.lines().find(|l| l.starts_with("cache-control"));
+        line.unwrap_or_default().to_string()
+    };
+    assert_eq!(cache("/"), "cache-control: no-cache");
+    assert_eq!(cache("/alone.js"), "cache-control: no-cache");
+    assert!(cache(&format!("/{lasting}")).contains("immutable"));
+    assert!(cache("/0123456789abcdef/page.js").contains("immutable"));
+    let gone = cache("/unnoise_bg.fedcba9876543210.wasm");
+    assert_eq!(gone, "cache-control: no-cache");
 }
 
 #[test]

@@ -11,8 +11,12 @@ use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
 use tempfile::{TempDir, tempdir};
 use unnoise::image::DIGIT_PIXELS;
-use unnoise::native::data::{self, DataError, Files, MNIST, Mnist, Progress, Split, prepare_files};
+use unnoise::native::data::{
+    About, DataError, DataSet, FILES, Files, Known, MNIST, NAMES, Progress, Published, Split,
+    known, prepare,
+};
 use unnoise::native::idx::{self, Problem};
+use unnoise::weights::sha256;
 
 /// A small MNIST with its own checksums.
 struct Small {
@@ -28,17 +32,17 @@ impl Small {
             images(5, 28, 28),
             labels(5, 10),
         ];
-        let sums = bytes.each_ref().map(|bytes| data::md5(bytes));
+        let sums = bytes.each_ref().map(|bytes| sha256(bytes));
         Self { bytes, sums }
     }
 
     fn files(&self) -> Files<'_> {
-        std::array::from_fn(|i| (MNIST[i].0, self.sums[i].as_str()))
+        self.sums.each_ref().map(String::as_str)
     }
 
     fn folder(&self, zipped: bool) -> TempDir {
         let folder = tempdir().unwrap();
-        for (bytes, (name, _)) in self.bytes.iter().zip(MNIST) {
+        for (bytes, name) in self.bytes.iter().zip(FILES) {
             if zipped {
                 fs::write(folder.path().join(format!("{name}.gz")), gzip(bytes)).unwrap();
             } else {
@@ -48,19 +52,24 @@ impl Small {
         folder
     }
 
-    fn load(&self, folder: &Path, split: Split) -> Result<Mnist, DataError> {
-        Mnist::load_files(folder, split, &self.files())
+    fn load(&self, folder: &Path, split: Split) -> Result<DataSet, DataError> {
+        DataSet::load_files(folder, split, &self.files(), About::mnist())
     }
 
-    /// Runs `prepare_files` and returns what it told.
+    /// Runs `prepare` and returns what it told.
     fn prepare(
         &self,
         to: &Path,
         from: Option<&Path>,
         mirrors: &[&str],
     ) -> Result<Vec<String>, DataError> {
+        let known = Known {
+            mirrors,
+            published: Published::Unpacked(self.files()),
+            ..MNIST
+        };
         let mut told = Vec::new();
-        prepare_files(to, from, &self.files(), mirrors, &mut |progress| {
+        prepare(&known, to, from, &mut |progress| {
             if !matches!(progress, Progress::Fetched(..)) {
                 told.push(format!("{progress:?}"));
             }
@@ -90,6 +99,25 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
+}
+
+/// Serves these files and nothing else.
+fn serving(files: Vec<(String, Vec<u8>)>) -> String {
+    mirror(move |name| {
+        let found = files
+            .iter()
+            .find(|(file, _)| file.trim_end_matches(".gz") == name);
+        let body = found.map_or(Vec::new(), |(_, body)| body.clone());
+        let length = body.len();
+        (body, length)
+    })
+}
+
+/// The MD5 sum, in hexadecimal.
+fn md5(bytes: &[u8]) -> String {
+    use md5::{Digest, Md5};
+    let sum = Md5::digest(bytes);
+    sum.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn count(folder: &Path) -> usize {
@@ -148,7 +176,7 @@ fn loads_both_halves_unpacked_or_gzipped() {
 fn a_missing_file_says_what_to_run() {
     let small = Small::new();
     let folder = small.folder(false);
-    fs::remove_file(folder.path().join(MNIST[3].0)).unwrap();
+    fs::remove_file(folder.path().join(FILES[3])).unwrap();
     let error = small.load(folder.path(), Split::Test).unwrap_err();
     assert!(matches!(error, DataError::Missing { .. }));
     let error = error.to_string();
@@ -166,7 +194,7 @@ fn a_missing_file_says_what_to_run() {
 fn an_altered_file_is_refused() {
     let small = Small::new();
     let folder = small.folder(false);
-    let path = folder.path().join(MNIST[0].0);
+    let path = folder.path().join(FILES[0]);
     for change in [
         |bytes: &mut Vec<u8>| bytes[500] ^= 1,
         |bytes: &mut Vec<u8>| bytes.truncate(1000),
@@ -179,7 +207,7 @@ fn an_altered_file_is_refused() {
         assert!(matches!(error, DataError::Checksum { .. }));
         let error = error.to_string();
         assert!(
-            error.contains(MNIST[0].0) && error.contains("unnoise data"),
+            error.contains(FILES[0]) && error.contains("unnoise data"),
             "{error}"
         );
     }
@@ -189,7 +217,7 @@ fn an_altered_file_is_refused() {
 fn a_gzip_file_cut_short_is_refused() {
     let small = Small::new();
     let folder = small.folder(true);
-    let path = folder.path().join(format!("{}.gz", MNIST[0].0));
+    let path = folder.path().join(format!("{}.gz", FILES[0]));
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     let error = small
@@ -202,12 +230,41 @@ fn a_gzip_file_cut_short_is_refused() {
     );
 }
 
+/// Tapes and disks pad; gzip reads on.
+#[test]
+fn a_gzip_file_may_be_padded_or_in_parts() {
+    let small = Small::new();
+    let folder = small.folder(true);
+    let path = folder.path().join(format!("{}.gz", FILES[0]));
+    let (first, second) = small.bytes[0].split_at(1000);
+    for padding in [&[0; 512][..], &[0], b"what gzip calls trailing garbage"] {
+        let bytes = [&gzip(first), &gzip(second), padding].concat();
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(small.load(folder.path(), Split::Train).unwrap().len(), 12);
+    }
+}
+
+#[test]
+fn a_good_file_counts_whatever_lies_beside_it() {
+    let small = Small::new();
+    let folder = small.folder(true);
+    for plain in [&b""[..], b"half", &[0x1f, 0x8b, 8]] {
+        fs::write(folder.path().join(FILES[0]), plain).unwrap();
+        assert_eq!(small.load(folder.path(), Split::Train).unwrap().len(), 12);
+        let told = small.prepare(folder.path(), None, &[]).unwrap();
+        assert!(told.iter().all(|line| line.starts_with("Kept")), "{told:?}");
+    }
+}
+
 #[test]
 fn the_published_files_are_asked_for() {
     // The same small files, held against MNIST's own sums.
     let folder = Small::new().folder(false);
-    let error = Mnist::load(folder.path(), Split::Train).unwrap_err();
-    assert!(matches!(error, DataError::Checksum { expected, .. } if expected == MNIST[0].1));
+    let error = DataSet::load(folder.path(), Split::Train).unwrap_err();
+    let Published::Unpacked(sums) = MNIST.published else {
+        panic!("MNIST's sums are of what it holds")
+    };
+    assert!(matches!(error, DataError::Checksum { expected, .. } if expected == sums[0]));
 }
 
 #[test]
@@ -217,7 +274,7 @@ fn pairs_that_are_not_digits_are_refused() {
     let error = |images: Vec<u8>, labels: Vec<u8>| {
         fs::write(&image_path, images).unwrap();
         fs::write(&label_path, labels).unwrap();
-        Mnist::read(&image_path, &label_path)
+        DataSet::read(&image_path, &label_path, About::mnist().into())
             .unwrap_err()
             .to_string()
     };
@@ -236,18 +293,21 @@ fn a_pair_of_files_survives_the_way_there_and_back() {
     let folder = tempdir().unwrap();
     let (images, labels) = (folder.path().join("images"), folder.path().join("labels"));
     let pixels = (0..3 * DIGIT_PIXELS).map(|i| (i % 256) as u8).collect();
-    let digits = Mnist {
+    let about = || About::mnist().into();
+    let digits = DataSet {
         images: pixels,
         labels: vec![3, 1, 4],
+        about: about(),
     };
     digits.write(&images, &labels).unwrap();
-    assert_eq!(Mnist::read(&images, &labels).unwrap(), digits);
-    let none = Mnist {
+    assert_eq!(DataSet::read(&images, &labels, about()).unwrap(), digits);
+    let none = DataSet {
         images: vec![],
         labels: vec![],
+        about: about(),
     };
     none.write(&images, &labels).unwrap();
-    assert_eq!(Mnist::read(&images, &labels).unwrap(), none);
+    assert_eq!(DataSet::read(&images, &labels, about()).unwrap(), none);
 }
 
 #[test]
@@ -304,7 +364,7 @@ fn copies_verifies_and_is_idempotent() {
         assert!(told.iter().all(|line| line.starts_with("Kept")), "{told:?}");
 
         // Cut short, as by a kill in the days before atomic writes: replaced, and nothing else is.
-        fs::write(to.join(MNIST[0].0), b"half").unwrap();
+        fs::write(to.join(FILES[0]), b"half").unwrap();
         let told = small.prepare(&to, Some(from.path()), &[]).unwrap();
         assert_eq!(
             told.iter()
@@ -320,16 +380,16 @@ fn copies_verifies_and_is_idempotent() {
 fn a_wrong_source_is_reported_and_nothing_written() {
     let small = Small::new();
     let (from, to) = (small.folder(false), tempdir().unwrap());
-    fs::write(from.path().join(MNIST[0].0), b"other").unwrap();
+    fs::write(from.path().join(FILES[0]), b"other").unwrap();
     let error = small
         .prepare(to.path(), Some(from.path()), &[])
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("cannot copy from") && error.contains(MNIST[0].0),
+        error.contains("cannot copy from") && error.contains(FILES[0]),
         "{error}"
     );
-    fs::remove_file(from.path().join(MNIST[0].0)).unwrap();
+    fs::remove_file(from.path().join(FILES[0])).unwrap();
     let error = small
         .prepare(to.path(), Some(from.path()), &[])
         .unwrap_err()
@@ -376,7 +436,7 @@ fn fetches_from_the_first_mirror_that_is_right() {
     let whole = |small: &Small| {
         let bytes = small.bytes.clone();
         move |name: &str| {
-            let i = MNIST.iter().position(|(file, _)| *file == name).unwrap();
+            let i = FILES.iter().position(|file| *file == name).unwrap();
             let body = gzip(&bytes[i]);
             let length = body.len();
             (body, length)
@@ -419,4 +479,220 @@ fn fetches_from_the_first_mirror_that_is_right() {
         assert!(error.contains(part), "{error}");
     }
     assert_eq!(count(to.path()), 0);
+}
+
+/// Runs `prepare` and returns what it told, but for bytes.
+fn told(known: &Known, to: &Path, from: Option<&Path>) -> Result<Vec<String>, DataError> {
+    let mut told = Vec::new();
+    prepare(known, to, from, &mut |progress| {
+        if !matches!(progress, Progress::Fetched(..)) {
+            told.push(format!("{progress:?}"));
+        }
+    })?;
+    Ok(told)
+}
+
+#[test]
+fn every_public_set_has_its_classes_and_sums() {
+    let classes = [10, 10, 10, 10, 26];
+    for (name, classes) in NAMES.into_iter().zip(classes) {
+        let set = known(name).unwrap();
+        let about = set.about();
+        assert_eq!((about.classes.len(), about.size), (classes, 28), "{name}");
+        let (length, sums) = match set.published {
+            Published::Unpacked(sums) => (64, sums.to_vec()),
+            Published::Gzipped(sums) => (32, sums.to_vec()),
+            Published::Zip { md5, .. } => (32, vec![md5]),
+        };
+        let hexadecimal =
+            |sum: &&str| sum.len() == length && sum.chars().all(|c| c.is_ascii_hexdigit());
+        assert!(sums.iter().all(hexadecimal), "{name}");
+        assert!(
+            set.mirrors.iter().all(|mirror| mirror.ends_with('/')),
+            "{name}"
+        );
+    }
+    assert_eq!(
+        known("emnist-letters").unwrap().about().classes.find("z"),
+        Ok(25)
+    );
+    assert!(known("MNIST").is_none());
+}
+
+/// As Fashion-MNIST is served: gzipped, by the sums of that.
+#[test]
+fn a_set_with_sums_of_its_gzipped_files_is_fetched_or_copied() {
+    let small = Small::new();
+    let gzipped = small.bytes.each_ref().map(|bytes| gzip(bytes));
+    let sums = gzipped.each_ref().map(|bytes| md5(bytes));
+    let names = FILES.map(|name| format!("{name}.gz"));
+    let good = serving(names.iter().cloned().zip(gzipped.clone()).collect());
+    let other = mirror(|_| (gzip(b"another file"), gzip(b"another file").len()));
+    let mirrors = [other.as_str(), good.as_str()];
+    let set = Known {
+        name: "Clothes",
+        classes: &["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"],
+        mirrors: &mirrors,
+        counts: [12, 5],
+        published: Published::Gzipped(sums.each_ref().map(String::as_str)),
+    };
+    let to = tempdir().unwrap();
+    let lines = told(&set, to.path(), None).unwrap();
+    let count_of =
+        |lines: &[String], what: &str| lines.iter().filter(|line| line.starts_with(what)).count();
+    assert_eq!(
+        (count_of(&lines, "Failed"), count_of(&lines, "Written")),
+        (4, 4)
+    );
+    let train = DataSet::load(to.path(), Split::Train).unwrap();
+    assert_eq!(
+        (train.about.name.as_str(), train.images.as_slice()),
+        ("Clothes", &small.bytes[0][16..])
+    );
+    assert_eq!(train.about.classes.find("c"), Ok(2));
+    assert_eq!(count_of(&told(&set, to.path(), None).unwrap(), "Kept"), 4);
+
+    // Copied: by the sum where there is one, and else by what it holds.
+    let from = tempdir().unwrap();
+    for (name, bytes) in names.iter().zip(&gzipped) {
+        fs::write(from.path().join(name), bytes).unwrap();
+    }
+    let copy = || {
+        let to = tempdir().unwrap();
+        let lines = told(&set, to.path(), Some(from.path()));
+        lines.map(|lines| (lines, DataSet::load(to.path(), Split::Train).unwrap()))
+    };
+    let (lines, copied) = copy().unwrap();
+    assert_eq!((count_of(&lines, "Counted"), &copied), (0, &train));
+    fs::remove_file(from.path().join(&names[0])).unwrap();
+    fs::write(from.path().join(FILES[0]), &small.bytes[0]).unwrap();
+    let (lines, copied) = copy().unwrap();
+    assert_eq!((count_of(&lines, "Counted"), &copied), (1, &train));
+    fs::write(from.path().join(FILES[0]), images(11, 28, 28)).unwrap();
+    let error = copy().unwrap_err().to_string();
+    assert!(error.ends_with("holds 11 pictures, not 12"), "{error}");
+    fs::write(from.path().join(&names[0]), gzip(b"altered")).unwrap();
+    let error = copy().unwrap_err().to_string();
+    assert!(
+        error.contains("is not Clothes's: its MD5 sum is"),
+        "{error}"
+    );
+
+    // Where MNIST is, nothing else goes, and the other way round.
+    let mnist = small.folder(false);
+    let error = told(&set, mnist.path(), None).unwrap_err().to_string();
+    assert!(
+        error.contains("holds MNIST already: name another folder for Clothes"),
+        "{error}"
+    );
+    let error = told(&MNIST, to.path(), Some(from.path()))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("holds Clothes already: name another folder for MNIST"),
+        "{error}"
+    );
+    assert_eq!(DataSet::load(to.path(), Split::Train).unwrap(), train);
+}
+
+/// As EMNIST is served: in one zip file, the pictures on their side, the letters from 1.
+#[test]
+fn emnists_pictures_are_put_upright_and_its_letters_counted_from_0() {
+    let entries = [
+        "it-train-images",
+        "it-train-labels",
+        "it-test-images",
+        "it-test-labels",
+    ];
+    let numbered = |count: u32| {
+        let labels = (0..count).map(|i| (i % 3 + 1) as u8);
+        header(&[2049, count]).into_iter().chain(labels).collect()
+    };
+    let bytes: [Vec<u8>; 4] = [
+        images(6, 28, 28),
+        numbered(6),
+        images(3, 28, 28),
+        numbered(3),
+    ];
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default();
+    for (name, bytes) in ["other"]
+        .iter()
+        .chain(&entries)
+        .zip([&[][..]].into_iter().chain(bytes.iter().map(|b| &b[..])))
+    {
+        zip.start_file(format!("gzip/{name}.gz"), options).unwrap();
+        zip.write_all(&gzip(bytes)).unwrap();
+    }
+    let zip = zip.finish().unwrap().into_inner();
+    let sum = md5(&zip);
+    let cut = serving(vec![("all.zip".into(), zip[..zip.len() - 9].to_vec())]);
+    let good = serving(vec![("all.zip".into(), zip.clone())]);
+    let mirrors = [cut.as_str(), good.as_str()];
+    let set = Known {
+        name: "Letters",
+        classes: &["a", "b", "c"],
+        mirrors: &mirrors,
+        counts: [6, 3],
+        published: Published::Zip {
+            file: "all.zip",
+            md5: &sum,
+            entries,
+            first_label: 1,
+        },
+    };
+    let to = tempdir().unwrap();
+    let lines = told(&set, to.path(), None).unwrap();
+    assert!(
+        lines[0].starts_with("Failed") && lines.len() == 5,
+        "{lines:?}"
+    );
+    assert_eq!(count(to.path()), 5, "the zip file is not kept");
+    let train = DataSet::load(to.path(), Split::Train).unwrap();
+    assert_eq!(train.labels, [0, 1, 2, 0, 1, 2]);
+    let lying = &bytes[0][16..];
+    for (picture, y, x) in [(0, 3, 20), (4, 27, 0), (5, 11, 11)] {
+        let upright = train.image(picture)[y * 28 + x];
+        assert_eq!(upright, lying[picture * DIGIT_PIXELS + x * 28 + y]);
+    }
+
+    // From the zip file, its folder, or what somebody unpacked of it.
+    let from = tempdir().unwrap();
+    let copied = |from: &Path| {
+        let to = tempdir().unwrap();
+        let lines = told(&set, to.path(), Some(from));
+        lines.map(|_| DataSet::load(to.path(), Split::Train).unwrap())
+    };
+    let error = copied(from.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("neither all.zip nor it-train-images nor it-train-images.gz is there"),
+        "{error}"
+    );
+    fs::create_dir(from.path().join("gzip")).unwrap();
+    for (i, (name, bytes)) in entries.iter().zip(&bytes).enumerate() {
+        match i {
+            0 => fs::write(from.path().join(name), bytes).unwrap(),
+            _ => fs::write(from.path().join(format!("gzip/{name}.gz")), gzip(bytes)).unwrap(),
+        }
+    }
+    assert_eq!(copied(from.path()).unwrap(), train);
+    let path = from.path().join("all.zip");
+    fs::write(&path, &zip).unwrap();
+    assert_eq!(copied(from.path()).unwrap(), train);
+    assert_eq!(copied(&path).unwrap(), train);
+    fs::write(&path, b"PK").unwrap();
+    let error = copied(from.path()).unwrap_err().to_string();
+    assert!(error.contains("its MD5 sum is"), "{error}");
+    let wrong = tempdir().unwrap();
+    for (name, bytes) in entries
+        .iter()
+        .zip([&bytes[0], &labels(6, 3), &bytes[2], &bytes[3]])
+    {
+        fs::write(wrong.path().join(name), bytes).unwrap();
+    }
+    let error = copied(wrong.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("holds the label 0, where the first is 1"),
+        "{error}"
+    );
 }

@@ -12,19 +12,20 @@ use burn::{
 use common::{edm, tiny};
 use proptest::prelude::*;
 use unnoise::{
-    denoiser::{Cond, Denoiser, Edm, Guidance},
+    classes::Classes,
+    denoiser::{Cond, Decoder, Denoiser, Edm, Guidance, Strength},
     generation::{
-        Frame, Generation, GenerationError, MAX_GUIDANCE, MAX_STEPS, Request, Settings,
-        SettingsError,
+        Decode, Frame, Generation, GenerationError, MAX_GUIDANCE, MAX_RATE, MAX_STEPS, Negative,
+        Request, Settings, SettingsError,
     },
     image::DIGIT_SIZE,
     library::{Generator, Network},
-    model::ModelConfig,
-    native::{picture, sample},
+    native::{picture, store},
+    nn::ModelConfig,
     nn::SIGMA_DATA,
     rng,
     sampler::SamplerKind,
-    schedule::Schedule,
+    schedule::{Fitted, Schedule},
 };
 
 /// What sums taken in another order may change in a picture of these small networks on one backend.
@@ -35,7 +36,7 @@ fn settings(sampler: SamplerKind) -> Settings {
         steps: 6,
         sampler,
         guidance: 2.0,
-        eta: 0.5,
+        eta: (sampler == SamplerKind::Ddim).then_some(0.5),
         ..Settings::default()
     }
 }
@@ -54,6 +55,13 @@ fn frames<D: Denoiser>(
     }
     assert_eq!(frames.last(), Some(&run.frame()));
     frames
+}
+
+/// Tables for a few steps.
+fn fitted() -> Fitted {
+    let many = vec![18.0, 9.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1];
+    let tables = [(2, vec![9.0, 0.5]), (8, many)];
+    Fitted::new(tables.into(), (0.02, 20.0)).unwrap()
 }
 
 fn digit(digit: u8, seed: u64) -> Request {
@@ -145,7 +153,7 @@ fn digit_guidance_and_eta_each_change_the_picture() {
         plain,
         last(
             Settings {
-                eta: 0.0,
+                eta: None,
                 ..settings(SamplerKind::Ddim)
             },
             digit(3, 7)
@@ -182,9 +190,11 @@ fn a_batch_gives_the_pictures_of_single_runs() {
             );
             assert_eq!(batch.len(), single.len());
             for (batch, single) in batch.iter().zip(&single) {
+                // Alone, a picture of any digit needs no second answer.
+                let twice = if request.digit.is_some() { 1 } else { 2 };
                 assert_eq!(
                     (batch.step, batch.nfe, batch.sigma),
-                    (single.step, single.nfe, single.sigma)
+                    (single.step, twice * single.nfe, single.sigma)
                 );
                 let apart = furthest(&batch.x[i * pixels..][..pixels], &single.x);
                 assert!(
@@ -200,20 +210,15 @@ fn a_batch_gives_the_pictures_of_single_runs() {
 #[test]
 fn frames_tell_where_the_run_stands() {
     let device = Device::flex();
-    for (sampler, schedule) in SamplerKind::ALL.into_iter().zip([
-        Some(Schedule::Cosine),
-        None,
-        Some(Schedule::Linear),
-        Some(Schedule::Karras),
-        None,
-    ]) {
+    let schedules = Schedule::ALL.map(Some).into_iter().chain([None]).cycle();
+    for (sampler, schedule) in SamplerKind::ALL.into_iter().zip(schedules) {
         let settings = Settings {
             schedule,
             ..settings(sampler)
         };
-        let denoiser = edm(&tiny(), 1, &device);
-        let (sigma_min, sigma_max) = denoiser.sigma_range();
-        let sigmas = settings.sigmas(sigma_min, sigma_max);
+        let denoiser = edm(&tiny(), 1, &device).with_schedule(Some(fitted()));
+        let sigmas = settings.table(&denoiser).unwrap();
+        let calls = settings.calls_along(&settings.table(&denoiser).unwrap());
         let frames = frames(denoiser, &settings, &[digit(3, 7)], &device);
         assert_eq!(frames.len(), settings.steps + 1);
         for (i, frame) in frames.iter().enumerate() {
@@ -238,7 +243,7 @@ fn frames_tell_where_the_run_stands() {
             .collect();
         assert_eq!(frames[0].x, noise);
         let last = frames.last().unwrap();
-        assert_eq!((last.sigma, last.nfe), (0.0, settings.calls()), "{sampler}");
+        assert_eq!((last.sigma, last.nfe), (0.0, calls), "{sampler}");
         // A step to 0 goes all the way to the estimate.
         assert_eq!(Some(&last.x), last.denoised.as_ref(), "{sampler}");
     }
@@ -248,7 +253,7 @@ fn frames_tell_where_the_run_stands() {
 fn guidance_off_costs_one_call_and_otherwise_two() {
     let device = Device::flex();
     for sampler in SamplerKind::ALL {
-        for (guidance, times) in [(1.0, 1), (1.5, 2), (0.0, 2)] {
+        for (guidance, times) in [(1.0, 1), (1.5, 2), (0.0, 1)] {
             for count in [1, 3] {
                 let pictures = Rc::new(Cell::new(0));
                 let denoiser = Counted {
@@ -259,18 +264,43 @@ fn guidance_off_costs_one_call_and_otherwise_two() {
                     guidance,
                     ..settings(sampler)
                 };
+                let calls = settings.calls_along(&settings.table(&denoiser).unwrap());
                 let frames = frames(denoiser, &settings, &vec![digit(3, 7); count], &device);
                 let nfe = frames.last().unwrap().nfe;
-                assert_eq!(
-                    nfe,
-                    sampler.calls(settings.steps) * times,
-                    "{sampler} {guidance}"
-                );
-                assert_eq!(nfe, settings.calls());
+                let asks = if sampler == SamplerKind::Heun { 11 } else { 6 };
+                assert_eq!(nfe, asks * times, "{sampler} {guidance}");
+                assert_eq!(nfe, calls);
                 assert_eq!(pictures.get(), nfe * count, "{sampler} {guidance}");
             }
         }
     }
+}
+
+/// Where nothing is asked for, there is nothing to insist on.
+#[test]
+fn guidance_without_a_wish_costs_one_call() {
+    let device = Device::flex();
+    let last = |guidance, requests: &[Request]| {
+        let pictures = Rc::new(Cell::new(0));
+        let denoiser = Counted {
+            inner: edm(&tiny(), 1, &device),
+            pictures: pictures.clone(),
+        };
+        let settings = Settings {
+            guidance,
+            ..settings(SamplerKind::Euler)
+        };
+        let last = frames(denoiser, &settings, requests, &device)
+            .pop()
+            .unwrap();
+        (last, pictures.get())
+    };
+    let (guided, calls) = last(3.0, &[any_digit(7)]);
+    assert_eq!((guided.nfe, calls), (6, 6));
+    assert_eq!(guided.x, last(1.0, &[any_digit(7)]).0.x);
+    let (mixed, calls) = last(3.0, &[any_digit(7), digit(3, 8)]);
+    assert_eq!((mixed.nfe, calls), (12, 24));
+    assert!(furthest(&mixed.x[..64], &guided.x) <= ORDER);
 }
 
 /// Guidance makes one batch of both calls; the slow twin makes the calls one after the other.
@@ -302,7 +332,11 @@ fn guidance_is_its_formula() {
     );
     let denoiser = Rc::new(denoiser);
     for g in [0.0, 1.0, 1.5, 8.0] {
-        let guided = vec(Guidance::new(denoiser.clone(), g).denoise(x(()), &sigma, &cond));
+        let strength = Strength {
+            guidance: g,
+            interval: None,
+        };
+        let guided = vec(Guidance::new(denoiser.clone(), strength).denoise(x(()), &sigma, &cond));
         let twin: Vec<f32> = with
             .iter()
             .zip(&without)
@@ -314,6 +348,137 @@ fn guidance_is_its_formula() {
             furthest(&guided, &twin)
         );
     }
+}
+
+/// In its interval guidance is as without one, elsewhere it is off and costs no second call.
+#[test]
+fn guidance_may_be_left_to_an_interval() {
+    let device = Device::flex();
+    let denoiser = Rc::new(edm(&tiny(), 3, &device));
+    let cond = Cond::digits([Some(2), Some(7), Some(4)]);
+    let sigma = [0.3, 2.0, 9.0];
+    let answer = |interval, guidance| {
+        let values: Vec<f32> = rng::gaussian(1, 0, 3 * 64)
+            .iter()
+            .map(|v| *v as f32)
+            .collect();
+        let x = Tensor::<4>::from_data(TensorData::new(values, [3, 1, 8, 8]), &device);
+        let guidance = Guidance::new(denoiser.clone(), Strength { guidance, interval });
+        let calls = sigma.map(|sigma| guidance.calls(&cond, sigma));
+        let answer = guidance.denoise(x, &sigma, &cond).into_data();
+        (answer.iter::<f32>().collect::<Vec<_>>(), calls)
+    };
+    let (plain, _) = answer(None, 1.0);
+    for g in [0.0, 4.0] {
+        let (guided, _) = answer(None, g);
+        let twice = if g == 0.0 { 1 } else { 2 };
+        for (interval, guides) in [
+            ([0.3, 2.0], [false, true, false]),
+            ([0.0, 1000.0], [true; 3]),
+            ([10.0, 20.0], [false; 3]),
+        ] {
+            let (mixed, calls) = answer(Some(interval), g);
+            for (i, guides) in guides.into_iter().enumerate() {
+                let picture = |values: &[f32]| values[64 * i..][..64].to_vec();
+                let expected = picture(if guides { &guided } else { &plain });
+                assert!(
+                    furthest(&picture(&mixed), &expected) <= 10.0 * ORDER,
+                    "{g} {interval:?} {i}"
+                );
+                assert_eq!(calls[i], if guides { twice } else { 1 });
+            }
+        }
+    }
+
+    // A run counts as much, in Heun's second calls too.
+    for sampler in [SamplerKind::Euler, SamplerKind::Heun] {
+        let pictures = Rc::new(Cell::new(0));
+        let denoiser = Counted {
+            inner: edm(&tiny(), 1, &device),
+            pictures: pictures.clone(),
+        };
+        let settings = Settings {
+            guidance_interval: Some([0.1, 3.0]),
+            ..settings(sampler)
+        };
+        let everywhere = Settings {
+            guidance_interval: None,
+            ..settings.clone()
+        };
+        let everywhere = everywhere.calls_along(&everywhere.table(&denoiser).unwrap());
+        let calls = settings.calls_along(&settings.table(&denoiser).unwrap());
+        let nfe = frames(denoiser, &settings, &[digit(3, 7)], &device)
+            .pop()
+            .unwrap()
+            .nfe;
+        assert_eq!((nfe, nfe), (calls, pictures.get()), "{sampler}");
+        assert!(nfe < everywhere);
+    }
+}
+
+/// A negative stands where uncond stands, for each picture by itself.
+#[test]
+fn a_negative_takes_the_place_of_the_null_condition() {
+    let device = Device::flex();
+    let denoiser = Rc::new(edm(&tiny(), 3, &device));
+    let sigma = [1.0; 3];
+    let values: Vec<f32> = rng::gaussian(1, 0, 3 * 64)
+        .iter()
+        .map(|v| *v as f32)
+        .collect();
+    let x = || Tensor::<4>::from_data(TensorData::new(values.clone(), [3, 1, 8, 8]), &device);
+    let vec = |tensor: Tensor<4>| tensor.into_data().iter::<f32>().collect::<Vec<f32>>();
+    let (cond, away) = (
+        Cond::digits([Some(2), None, Some(4)]),
+        Cond::digits([Some(7), Some(7), None]),
+    );
+    let strength = Strength {
+        guidance: 3.0,
+        interval: None,
+    };
+    let guidance = Guidance::new(denoiser.clone(), strength).away_from(away.clone());
+    let guided = vec(guidance.denoise(x(), &sigma, &cond));
+    let [with, without] = [&cond, &away].map(|cond| vec(denoiser.denoise(x(), &sigma, cond)));
+    let twin: Vec<f32> = with
+        .iter()
+        .zip(&without)
+        .map(|(c, u)| u + 3.0 * (c - u))
+        .collect();
+    assert!(furthest(&guided, &twin) <= 10.0 * ORDER);
+
+    // Not a 7, whatever else: that is another picture than any, and costs a second call.
+    let request = |negative| Request {
+        negative,
+        ..any_digit(7)
+    };
+    let settings = settings(SamplerKind::Euler);
+    let last = |negative| {
+        let frames = frames(denoiser.clone(), &settings, &[request(negative)], &device);
+        let last = frames.last().unwrap();
+        (last.x.clone(), last.nfe)
+    };
+    let (any, once) = last(None);
+    let (not_seven, twice) = last(Some(Negative::Digit(7)));
+    assert_eq!(twice, 2 * once);
+    assert_ne!(any, not_seven);
+    assert_eq!(last(Some(Negative::Prompt("  ".into()))), (any, once));
+}
+
+#[test]
+fn a_negative_is_read_as_a_digit_or_a_text() {
+    let read = |json: &str| {
+        let request = serde_json::from_str::<Request>(json).map_err(|e| e.to_string());
+        request.map(|request| request.negative)
+    };
+    assert_eq!(read(r#"{"negative":7}"#), Ok(Some(Negative::Digit(7))));
+    let words = Negative::Prompt("blue paper".into());
+    assert_eq!(read(r#"{"negative":"blue paper"}"#), Ok(Some(words)));
+    assert_eq!(read(r#"{"negative":null}"#), Ok(None));
+    let wrong = read(r#"{"negative":700}"#).unwrap_err();
+    assert!(
+        wrong.contains("the negative must be a digit or a text"),
+        "{wrong}"
+    );
 }
 
 /// A fresh network answers 0, so that only the preconditioning is left: D = c_skip·x.
@@ -343,6 +508,93 @@ fn a_fresh_network_leaves_the_preconditioning_alone() {
         let off = (denoised - expected).abs();
         assert!(off <= 1e-6 * expected.abs(), "{denoised} is not {expected}");
     }
+}
+
+#[test]
+fn a_fitted_schedule_is_for_whole_runs_of_a_model_that_has_it() {
+    let device = Device::flex();
+    let settings = Settings {
+        steps: 2,
+        schedule: Some(Schedule::Fitted),
+        ..Settings::default()
+    };
+    let plain = edm(&tiny(), 1, &device);
+    let error = Generation::new(plain, &settings, &[digit(3, 7)], &device).err();
+    assert_eq!(error, Some(SettingsError::NotFitted));
+
+    let has_it = Rc::new(edm(&tiny(), 1, &device).with_schedule(Some(fitted())));
+    let walked = frames(has_it.clone(), &settings, &[digit(3, 7)], &device);
+    let sigmas: Vec<f64> = walked.iter().map(|frame| frame.sigma).collect();
+    assert_eq!(sigmas, [9.0, 0.5, 0.0]);
+    for steps in [1, 9] {
+        let settings = Settings {
+            steps,
+            ..settings.clone()
+        };
+        let error = Generation::new(has_it.clone(), &settings, &[digit(3, 7)], &device).err();
+        assert_eq!(
+            error.unwrap().to_string(),
+            format!("the schedule fitted is for 2 to 8 steps, not {steps}")
+        );
+    }
+
+    let run = Generation::new(has_it, &settings, &[digit(3, 7)], &device).unwrap();
+    let error = run.starting_from(&[0.0; 64], 1.0).err();
+    assert_eq!(
+        error.unwrap().to_string(),
+        "the schedule fitted leads from pure noise: choose another one to start from a picture"
+    );
+}
+
+/// Though they are in range: in silence nothing is passed over.
+#[test]
+fn settings_that_mean_nothing_are_told() {
+    for (settings, sentence) in [
+        (
+            Settings {
+                eta: Some(0.0),
+                ..Settings::default()
+            },
+            "eta is for ddim: the sampler dpmpp-2m has none",
+        ),
+        (
+            Settings {
+                rate: Some(0.6),
+                ..settings(SamplerKind::Euler)
+            },
+            "rate is for gradient-descent, momentum, adam: the sampler euler has none",
+        ),
+        (
+            Settings {
+                momentum: Some(0.2),
+                ..settings(SamplerKind::GradientDescent)
+            },
+            "momentum is for momentum, adam: the sampler gradient-descent has none",
+        ),
+        (
+            Settings {
+                shift: Some(1.0),
+                ..settings(SamplerKind::Heun)
+            },
+            "shift is for the schedule flow: the schedule karras has none",
+        ),
+        (
+            Settings {
+                shift: Some(3.0),
+                schedule: Some(Schedule::Karras),
+                ..settings(SamplerKind::Flow)
+            },
+            "shift is for the schedule flow: the schedule karras has none",
+        ),
+    ] {
+        assert_eq!(settings.check().unwrap_err().to_string(), sentence);
+    }
+    let shifted = Settings {
+        shift: Some(3.0),
+        schedule: Some(Schedule::Flow),
+        ..settings(SamplerKind::Heun)
+    };
+    assert_eq!(shifted.check(), Ok(()));
 }
 
 #[test]
@@ -379,12 +631,56 @@ fn settings_out_of_range_are_told() {
         "guidance must be 0 to 20, not NaN"
     );
     assert_eq!(
-        refused(&|s| s.eta = 1.5, &one).0,
+        refused(&|s| s.eta = Some(1.5), &one).0,
         "eta must be 0 to 1, not 1.5"
     );
     assert_eq!(
-        refused(&|s| s.eta = f64::INFINITY, &one).1,
+        refused(&|s| s.eta = Some(f64::INFINITY), &one).1,
         SettingsError::Eta(f64::INFINITY)
+    );
+    assert_eq!(
+        refused(&|s| s.rate = Some(MAX_RATE + 1.0), &one).0,
+        "rate must be 0 to 2, not 3"
+    );
+    assert_eq!(
+        refused(&|s| s.momentum = Some(f64::NAN), &one).0,
+        "momentum must be 0 to 1, not NaN"
+    );
+    assert_eq!(
+        refused(&|s| s.shift = Some(0.0), &one).0,
+        "shift must be 0.01 to 100, not 0"
+    );
+    for [low, high] in [
+        [2.0, 1.0],
+        [1.0, 1.0],
+        [-1.0, 1.0],
+        [0.0, 1e4],
+        [f64::NAN, 1.0],
+    ] {
+        assert_eq!(
+            refused(&|s| s.guidance_interval = Some([low, high]), &one).0,
+            format!(
+                "the guidance interval must be two noise levels from 0 to 1000, the lower one \
+                 first, not {low} and {high}"
+            )
+        );
+    }
+    let negative = |wanted: Option<u8>, negative| Request {
+        digit: wanted,
+        negative: Some(negative),
+        ..Request::default()
+    };
+    assert_eq!(
+        refused(&|_| (), &[negative(None, Negative::Digit(10))]).1,
+        SettingsError::Digit(10, Classes::digits())
+    );
+    assert_eq!(
+        refused(&|_| (), &[negative(Some(4), Negative::Digit(4))]).0,
+        "the digit 4 cannot be both asked for and the negative"
+    );
+    assert_eq!(
+        refused(&|s| s.guidance = 1.0, &[negative(None, Negative::Digit(4))]).0,
+        "a negative is what guidance leads away from: guidance must be above 1, not 1"
     );
     assert_eq!(
         refused(&|_| (), &[digit(3, 7), digit(10, 7)]).0,
@@ -397,13 +693,18 @@ fn settings_out_of_range_are_told() {
 fn settings_are_read_from_json() {
     let read = |json: &str| serde_json::from_str::<Settings>(json).map_err(|e| e.to_string());
     assert_eq!(read("{}"), Ok(Settings::default()));
-    let all = r#"{"steps":5,"sampler":"dpmpp-2m","schedule":"linear","guidance":3,"eta":0.25}"#;
+    let all = r#"{"steps":5,"sampler":"dpmpp-2m","schedule":"linear","guidance":3,
+        "guidanceInterval":[0.3,5],"eta":0.25,"rate":1.5,"momentum":0.5,"shift":3}"#;
     let expected = Settings {
         steps: 5,
         sampler: SamplerKind::Dpmpp2m,
         schedule: Some(Schedule::Linear),
         guidance: 3.0,
-        eta: 0.25,
+        guidance_interval: Some([0.3, 5.0]),
+        eta: Some(0.25),
+        rate: Some(1.5),
+        momentum: Some(0.5),
+        shift: Some(3.0),
     };
     assert_eq!(read(all), Ok(expected));
     for wrong in [
@@ -411,6 +712,7 @@ fn settings_are_read_from_json() {
         r#"{"steps":-1}"#,
         r#"{"sampler":"best"}"#,
         r#"{"guidance":"much"}"#,
+        r#"{"guidanceInterval":[1]}"#,
     ] {
         assert!(read(wrong).is_err(), "{wrong}");
     }
@@ -550,7 +852,8 @@ fn a_run_starts_from_a_picture_with_noise_on_it() {
             .unwrap()
             .starting_from(picture, sigma)
     };
-    for schedule in Schedule::ALL {
+    // One that is fitted leads from pure noise.
+    for schedule in Schedule::ALL.into_iter().filter(|s| *s != Schedule::Fitted) {
         let settings = Settings {
             schedule: Some(schedule),
             ..settings(SamplerKind::Euler)
@@ -587,23 +890,23 @@ fn a_run_starts_from_a_picture_with_noise_on_it() {
     assert!(
         refused(&picture[1..], 0.7)
             .unwrap()
-            .contains("finite numbers")
+            .contains("numbers from -10000 to 10000")
     );
     assert!(
         refused(&[f32::NAN; 64], 0.7)
             .unwrap()
-            .contains("finite numbers")
+            .contains("numbers from -10000 to 10000")
     );
 }
 
 /// The digit of the shipped weights with which the page opens, as a picture that a person can look at:
-/// `unnoise sample --digit 3 --seed 7 --device cpu --out tests/golden/digit-3-seed-7.png`, whose frame
+/// `unnoise sample --digit 3 --seed 7 --steps 20 --device cpu --out tests/golden/digit-3-seed-7.png`, whose frame
 /// is 2 pixels wide.
 #[test]
 fn the_shipped_weights_draw_the_stored_digit() {
     const FRAME: usize = 2;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let stored = picture::read_png(&root.join("tests/golden/digit-3-seed-7.png")).unwrap();
+    let stored = picture::read(&root.join("tests/golden/digit-3-seed-7.png")).unwrap();
     let inner = FRAME..stored.height - FRAME;
     let golden: Vec<f32> = inner
         .flat_map(|y| {
@@ -612,9 +915,13 @@ fn the_shipped_weights_draw_the_stored_digit() {
         .collect();
 
     let device = Device::flex();
-    let library = sample::exported(&root.join("weights"), &[Network::Unet], &device).unwrap();
+    let library = store::exported(&root.join("weights"), &[Network::Unet], &device).unwrap();
     let unet = library.denoiser(Generator::Digits).unwrap();
-    let frames = frames(unet, &Settings::default(), &[digit(3, 7)], &device);
+    let settings = Settings {
+        steps: 20,
+        ..Settings::default()
+    };
+    let frames = frames(unet, &settings, &[digit(3, 7)], &device);
     let made: Vec<f32> = frames
         .last()
         .unwrap()
@@ -689,7 +996,8 @@ proptest! {
     fn any_settings_make_a_run_or_a_sentence(
         steps in prop_oneof![0usize..40, Just(1000), Just(usize::MAX)],
         guidance in any::<f64>(),
-        eta in any::<f64>(),
+        [eta, rate, momentum, shift] in any::<[Option<f64>; 4]>(),
+        guidance_interval in prop::option::of(any::<[f64; 2]>()),
         seed in any::<u64>(),
         sampler in prop::sample::select(SamplerKind::ALL.to_vec()),
         schedule in prop::option::of(prop::sample::select(Schedule::ALL.to_vec())),
@@ -697,12 +1005,78 @@ proptest! {
     ) {
         let device = Device::flex();
         let config = tiny();
-        let settings = Settings { steps, sampler, schedule, guidance, eta };
-        let request = Request { digit, seed, prompt: None };
+        let settings = Settings {
+            steps, sampler, schedule, guidance, guidance_interval, eta, rate, momentum, shift,
+        };
+        let request = Request { digit, seed, ..Request::default() };
         let denoiser = Edm::new(config.init(&device), config);
         match Generation::new(denoiser, &settings, &[request], &device) {
             Ok(run) => prop_assert!(run.frame().x.iter().all(|v| v.is_finite())),
             Err(error) => prop_assert!(!error.to_string().is_empty()),
         }
     }
+}
+
+/// Twice as large, and not a number once.
+struct Doubling {
+    calls: Cell<usize>,
+    fails_at: usize,
+}
+
+impl Decoder for Doubling {
+    fn decode(&self, z: Tensor<4>) -> Tensor<4> {
+        self.calls.set(self.calls.get() + 1);
+        let failed = self.calls.get() == self.fails_at;
+        z * if failed { f32::NAN } else { 2.0 }
+    }
+    fn shape(&self) -> [usize; 3] {
+        [1, 8, 8]
+    }
+}
+
+#[test]
+fn a_picture_that_cannot_be_decoded_is_told_and_the_step_can_be_made_again() {
+    let device = Device::flex();
+    let settings = settings(SamplerKind::Dpmpp2m);
+    let run = |fails_at, when| {
+        let denoiser = edm(&tiny(), 1, &device);
+        let decoder = Doubling {
+            calls: Cell::new(0),
+            fails_at,
+        };
+        Generation::new(denoiser, &settings, &[digit(3, 7)], &device)
+            .unwrap()
+            .decoding(Some(Rc::new(decoder)), when)
+    };
+    let all = |mut run: Generation<Edm>| {
+        let mut frames = Vec::new();
+        loop {
+            match pollster::block_on(run.next()) {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => return frames,
+                Err(error) => {
+                    assert_eq!(error, GenerationError::NotFinite { step: 3 });
+                    assert_eq!(Some(&run.frame()), frames.last());
+                }
+            }
+        }
+    };
+    let undisturbed = all(run(0, Decode::Every));
+    assert_eq!(undisturbed.len(), 6);
+    for frame in &undisturbed {
+        let denoised = frame.denoised.as_ref().unwrap();
+        let doubled: Vec<f32> = denoised.iter().map(|v| 2.0 * v).collect();
+        assert_eq!(frame.decoded.as_ref().unwrap().x, doubled);
+    }
+    assert_eq!(all(run(3, Decode::Every)), undisturbed);
+
+    let decoded = |when| {
+        let frames = all(run(0, when)).into_iter();
+        frames.map(|f| f.decoded.is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        decoded(Decode::Last),
+        [false, false, false, false, false, true]
+    );
+    assert_eq!(decoded(Decode::Never), [false; 6]);
 }

@@ -8,10 +8,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use unnoise::{
     denoiser::{Cond, Denoiser, Descent, FixedSigma, Gradient},
     model::{
-        ModelConfig,
         noise_level::{NoiseLevel, NoiseLevelConfig},
         scorer::{Scorer, ScorerConfig},
     },
+    nn::ModelConfig,
     rng,
 };
 

@@ -10,11 +10,12 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 use unnoise::{
-    denoiser::{Cond, Denoiser, Descent, Edm, Estimated},
-    generation::{Generation, Request, Settings},
+    denoiser::{Cond, Denoiser, Descent, Edm, Estimated, Wanted},
+    generation::{Decode, Generation, Negative, Request, Settings},
     image::{self, DIGIT_PIXELS, DIGIT_SIZE},
     library::{Generator, Library, Network, NotReady},
-    model::{ModelConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig, unet::UnetConfig},
+    model::{noise_level::NoiseLevelConfig, scorer::ScorerConfig, unet::UnetConfig},
+    nn::ModelConfig,
     rng, scene,
     weights::Source,
 };
@@ -50,7 +51,7 @@ impl Source for Formula {
             Network::Text => serde_json::to_value(common::tiny_latents(self.size)),
         };
         let config: C = serde_json::from_value(config.unwrap()).map_err(|e| e.to_string())?;
-        config.check()?;
+        config.check().map_err(|e| e.to_string())?;
         Ok((common::fill(config.init(device), 1), config))
     }
 
@@ -133,14 +134,15 @@ fn every_model_draws_with_its_own_defaults() {
         let request = Request {
             digit: Some(3),
             seed: 7,
-            prompt: None,
+            ..Request::default()
         };
         let denoiser = library.denoiser(generator).unwrap();
+        let calls = settings.calls_along(&settings.table(&denoiser).unwrap());
         let mut run = Generation::new(denoiser, &settings, &[request], &Device::flex()).unwrap();
         let first = run.frame();
         while pollster::block_on(run.next()).unwrap().is_some() {}
         let last = run.frame();
-        assert_eq!((last.step, last.nfe), (3, settings.calls()), "{generator}");
+        assert_eq!((last.step, last.nfe), (3, calls), "{generator}");
         assert_ne!(first.x, last.x, "{generator}");
     }
 }
@@ -201,16 +203,19 @@ fn a_latent_becomes_a_picture() {
             ..Request::default()
         };
         let denoiser = library.denoiser(generator).unwrap();
-        let mut run = Generation::new(denoiser, &settings, &[request], &Device::flex()).unwrap();
-        assert_eq!(pollster::block_on(run.pictures()), Ok(None));
+        let mut run = Generation::new(denoiser, &settings, &[request], &Device::flex())
+            .unwrap()
+            .decoding(library.decoder(generator).unwrap(), Decode::Every);
+        assert_eq!(run.frame().decoded, None);
         while pollster::block_on(run.next()).unwrap().is_some() {}
-        (run.frame(), pollster::block_on(run.pictures()).unwrap())
+        let last = run.frame();
+        (last.clone(), last.decoded)
     };
     assert_eq!(draw(Generator::Digits, None).1, None);
 
     let (frame, picture) = draw(Generator::Text, Some("a red three"));
     assert_eq!((frame.width, frame.height, frame.channels), (8, 8, 4));
-    let picture = picture.unwrap();
+    let picture = picture.unwrap().x;
     assert_eq!(picture.len(), scene::VALUES);
     let (vae, _) = library.vae().unwrap();
     let planes = image::planes(&frame.x, 4)
@@ -228,7 +233,52 @@ fn a_latent_becomes_a_picture() {
     assert_eq!(any.x, nothing.x, "nothing said is anything wanted");
 }
 
+/// A digit that is not wanted is not what the seed chooses.
+#[test]
+fn no_seed_chooses_the_negative() {
+    let text = full().denoiser(Generator::Text).unwrap();
+    for seed in 0..20 {
+        let chosen = text.settle(Wanted::Any, &Wanted::Any, seed);
+        let Wanted::Digit(digit) = chosen else {
+            panic!("{chosen:?}")
+        };
+        for negative in [chosen.clone(), Wanted::Prompt(format!("a thin {digit}"))] {
+            let other = text.settle(Wanted::Any, &negative, seed);
+            assert!(matches!(other, Wanted::Digit(0..=9)) && other != chosen);
+        }
+        let colour = Wanted::Prompt("blue paper".into());
+        assert_eq!(text.settle(Wanted::Any, &colour, seed), chosen);
+    }
+}
+
 /// The blind network sees the same picture, whatever it is told of the noise; the other one does not.
+#[test]
+fn what_is_kept_of_sentences_is_what_they_say_anew() {
+    let library = full();
+    let kept = library.denoiser(Generator::Text).unwrap();
+    let [c, h, w] = kept.shape();
+    let values = rng::gaussian(1, 0, 2 * c * h * w);
+    let values: Vec<f32> = values.into_iter().map(|v| v as f32).collect();
+    let x = TensorData::new(values, [2, c, h, w]);
+    let said = |texts: [&str; 2]| Cond(texts.map(|text| Wanted::Prompt(text.into())).to_vec());
+    let (one, other) = (
+        said(["a red three", ""]),
+        said(["a bold eight", "a pink 1"]),
+    );
+    let mut answers = Vec::new();
+    // Kept from the call before, forgotten for other sentences, and taken up again.
+    for (sigma, cond) in [(5.0, &one), (0.5, &one), (0.5, &other), (0.5, &one)] {
+        let denoise = |denoiser: &dyn Denoiser| {
+            let x = Tensor::from_data(x.clone(), library.device());
+            numbers(denoiser.denoise(x, &[sigma; 2], cond))
+        };
+        let answer = denoise(&kept);
+        assert_eq!(answer, denoise(&library.denoiser(Generator::Text).unwrap()));
+        answers.push(answer);
+    }
+    assert_ne!(answers[1], answers[2], "the words are not listened to");
+}
+
 #[test]
 fn a_blind_network_is_not_told_the_noise() {
     let device = Device::flex();
@@ -278,4 +328,58 @@ fn an_estimate_takes_the_place_of_the_noise() {
     for (one, other) in pairs.iter().zip(numbers(told)) {
         assert!((one - other).abs() < 1e-4);
     }
+}
+
+/// What means nothing to a model is not passed over.
+#[test]
+fn what_a_model_cannot_be_asked_is_told() {
+    type Change<'a> = &'a dyn Fn(&mut Settings, &mut Request);
+    let of = |model: Generator, change: Change| {
+        let (mut settings, mut request) = (model.defaults(), Request::default());
+        change(&mut settings, &mut request);
+        model
+            .check(&settings, &request)
+            .err()
+            .map(|e| e.to_string())
+    };
+    let level = Generator::NoiseLevel;
+    let wrong: [(Generator, &str, Change); 6] = [
+        (
+            level,
+            "the model noise-level cannot be asked for a digit: it draws what the noise leads to",
+            &|_, r| r.digit = Some(3),
+        ),
+        (
+            level,
+            "the model noise-level draws what the noise leads to: there is no guidance to set",
+            &|s, _| s.guidance = 2.0,
+        ),
+        (
+            level,
+            "the model noise-level draws what the noise leads to: there is no guidance to set",
+            &|s, _| s.guidance_interval = Some([0.1, 5.0]),
+        ),
+        (
+            level,
+            "the model noise-level draws what the noise leads to: no guidance leads it away from anything",
+            &|_, r| r.negative = Some(Negative::Digit(3)),
+        ),
+        (
+            Generator::Scorer,
+            "the model scorer knows no words: ask for a digit",
+            &|_, r| r.prompt = Some("a three".into()),
+        ),
+        (
+            Generator::Digits,
+            "the model digits knows no words: the negative must be a digit",
+            &|_, r| r.negative = Some(Negative::Prompt("a three".into())),
+        ),
+    ];
+    for (model, sentence, change) in wrong {
+        assert_eq!(of(model, change).as_deref(), Some(sentence));
+    }
+    for model in Generator::ALL {
+        assert_eq!(of(model, &|_, _| ()), None, "{model}");
+    }
+    assert_eq!(of(Generator::Text, &|_, r| r.digit = Some(3)), None);
 }

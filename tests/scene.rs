@@ -67,6 +67,132 @@ fn what_is_painted_is_measured() {
     assert!(wrong.iter().all(|&n| n <= SCENES / 50), "{wrong:?}");
 }
 
+/// Ink between two points of the drawing, `width` pixels wide.
+fn line(from: [f32; 2], to: [f32; 2], width: f32) -> Strokes {
+    let [dx, dy] = [to[0] - from[0], to[1] - from[1]];
+    let length = dx.hypot(dy);
+    let ink: Vec<f32> = (0..SIDE * SIDE)
+        .map(|i| {
+            let [x, y] = [(i % SIDE) as f32 - from[0], (i / SIDE) as f32 - from[1]];
+            let along = ((x * dx + y * dy) / length.max(1e-3)).clamp(0.0, length);
+            let [x, y] = [
+                x - along * dx / length.max(1e-3),
+                y - along * dy / length.max(1e-3),
+            ];
+            (width / 2.0 - x.hypot(y) + 0.5).clamp(0.0, 1.0)
+        })
+        .collect();
+    Strokes::of(&ink, SIDE).expect("there is ink")
+}
+
+/// Columns and rows with ink.
+fn box_of(picture: &[f32]) -> [usize; 2] {
+    let cover = measure(picture).expect("something is drawn").cover;
+    let has = |inked: &dyn Fn(usize, usize) -> usize| {
+        (0..SIZE)
+            .filter(|&i| (0..SIZE).any(|j| cover[inked(i, j)] > 0.5))
+            .count()
+    };
+    [has(&|x, y| y * SIZE + x), has(&|y, x| y * SIZE + x)]
+}
+
+/// A dash leans nowhere and has no height; it is as wide as a digit may be, and is drawn by the pen that was
+/// asked for, however it is turned.
+#[test]
+fn a_dash_stays_a_dash() {
+    for seed in 0..60 {
+        for tilt in [-2.0, -0.5, 0.0, 0.3, 1.5] {
+            let dash = line([5.0, 14.0 + tilt], [23.0, 14.0 - tilt], 2.5);
+            let scene = Scene::random(1, &mut random(seed));
+            let picture = scene.paint(&dash);
+            let [width, height] = box_of(&picture);
+            let widest = (1.4 * scene.exact.height).min(60.0) as usize;
+            assert!(
+                width.abs_diff(widest) <= 5,
+                "{width} pixels wide: {scene:?}"
+            );
+            assert!(height <= widest / 2, "{height} pixels high: {scene:?}");
+            // What is tilted may be turned further, and is then a line that leans.
+            if tilt.abs() < 1.0 {
+                let seen = measure(&picture).unwrap();
+                let off = seen.pen / scene.exact.pen - 1.0;
+                assert!(off.abs() < 0.4, "{off}: {scene:?}");
+                assert_eq!(seen.slant(), Slant::Upright, "{scene:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_upright_line_is_a_digit() {
+    for seed in 0..60 {
+        for width in [1.5, 2.0, 3.0] {
+            let scene = Scene::random(1, &mut random(seed));
+            let picture = scene.paint(&line([14.0, 5.0], [14.0, 23.0], width));
+            let seen = measure(&picture).unwrap();
+            assert_eq!(
+                (seen.slant(), seen.size()),
+                (scene.slant, scene.size),
+                "{scene:?}"
+            );
+            let off = seen.pen / scene.exact.pen - 1.0;
+            assert!(off.abs() < 0.3, "{off}: {scene:?}");
+        }
+    }
+}
+
+/// A dot is where the pen touches the paper, and it never vanishes, however wide it was drawn.
+#[test]
+fn a_dot_stays_a_dot() {
+    for half_pixels in 4..16 {
+        for offset in [0.0, 0.25, 0.5] {
+            let at = [14.0 + offset, 14.0 + offset];
+            let dot = line(at, at, half_pixels as f32 / 2.0);
+            for seed in 0..10 {
+                let scene = Scene::random(1, &mut random(seed));
+                let [width, height] = box_of(&scene.paint(&dot));
+                let pen = scene.exact.pen * scene.exact.height;
+                let expected = pen.round().max(1.0) as usize;
+                assert!(
+                    width.abs_diff(expected) <= 2 && height.abs_diff(expected) <= 2,
+                    "{width} x {height} with a pen of {pen}"
+                );
+            }
+        }
+    }
+    // Four pixels: what is left of them all but vanished.
+    let square: Vec<f32> = (0..SIDE * SIDE)
+        .map(|i| {
+            f32::from(u8::from(
+                (13..15).contains(&(i % SIDE)) && (13..15).contains(&(i / SIDE)),
+            ))
+        })
+        .collect();
+    assert!(Strokes::of(&square, SIDE).is_some());
+}
+
+/// The networks have learned from what the painter paints: it must not change.
+#[test]
+fn digits_are_painted_as_ever() {
+    let expected = [
+        [-923.059, 0.128226, -0.444198, 50.2806],
+        [5515.318, 0.134010, -0.525394, 36.0446],
+        [6112.842, 0.130853, 0.438367, 25.4656],
+    ];
+    let painted = [3u64, 4, 5].map(|seed| {
+        let picture = Scene::random(7, &mut random(seed)).paint(&seven());
+        let seen = measure(&picture).unwrap();
+        let sum: f64 = picture.iter().map(|&v| f64::from(v)).sum();
+        [sum, seen.pen, seen.slant, seen.height]
+    });
+    for (painted, expected) in painted.iter().flatten().zip(expected.as_flattened()) {
+        assert!(
+            (painted - expected).abs() < 1e-3 * expected.abs(),
+            "{painted} {expected}"
+        );
+    }
+}
+
 #[test]
 fn the_same_seed_paints_the_same_picture() {
     let picture = |seed| Scene::random(7, &mut random(seed)).paint(&seven());

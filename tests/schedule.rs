@@ -1,7 +1,7 @@
 //! The tables: monotone, right at both ends, and equal to slow twins.
 
 use proptest::prelude::*;
-use unnoise::schedule::{BetaSchedule, Schedule, TRAIN_STEPS, UnknownSchedule, karras};
+use unnoise::schedule::{BetaSchedule, Fitted, FittedError, Schedule, TRAIN_STEPS, flow, karras};
 
 const BETAS: [BetaSchedule; 2] = [BetaSchedule::Linear, BetaSchedule::Cosine];
 
@@ -171,11 +171,67 @@ fn names() {
         assert_eq!(serde_json::from_str::<Schedule>(&json).unwrap(), schedule);
     }
     let unknown = "Karras".parse::<Schedule>();
-    assert_eq!(unknown, Err(UnknownSchedule("Karras".into())));
     assert_eq!(
         unknown.unwrap_err().to_string(),
-        "there is no schedule \"Karras\": choose one of karras, linear, cosine"
+        "there is no schedule \"Karras\": choose one of karras, linear, cosine, exponential, flow, fitted"
     );
+}
+
+fn fitted(tables: &[&[f64]]) -> Result<Fitted, FittedError> {
+    let by_steps = |table: &&[f64]| (table.len(), table.to_vec());
+    Fitted::new(tables.iter().map(by_steps).collect(), (0.02, 20.0))
+}
+
+/// Exactly where there is a table; between two of them as far from each as the number of steps is.
+#[test]
+fn fitted_tables_are_as_given_and_in_between() {
+    let fitted = fitted(&[&[16.0, 1.0], &[20.0, 4.0, 1.0, 0.25]]).unwrap();
+    let assert_near = |steps, expected: &[f64]| {
+        let sigmas = fitted.sigmas(steps);
+        assert_eq!(sigmas.len(), expected.len() + 1);
+        assert_eq!(sigmas[steps], 0.0);
+        for (a, b) in sigmas.iter().zip(expected) {
+            assert!(close(*a, *b, 1e-12), "{sigmas:?} is not {expected:?}");
+        }
+    };
+    assert_near(2, &[16.0, 1.0]);
+    assert_near(4, &[20.0, 4.0, 1.0, 0.25]);
+    // The first of two is 16 and 20, the middle 4 and the mean of 4 and 1, the last 1 and 0.25.
+    assert_near(3, &[320f64.sqrt(), 8f64.sqrt(), 0.5]);
+    // Beyond them the nearest one's curve.
+    assert_near(1, &[16.0]);
+    assert_near(7, &[20.0, 80f64.sqrt(), 4.0, 2.0, 1.0, 0.5, 0.25]);
+    assert_eq!(fitted.sigmas(0), [0.0]);
+    assert_eq!(fitted.steps(), 2..=4);
+    assert!(decreasing(&fitted.sigmas(1000)));
+}
+
+#[test]
+fn tables_that_are_none_are_told() {
+    for (tables, sentence) in [
+        (vec![], "it has no table"),
+        (
+            vec![&[1.0, 2.0][..]],
+            "its table for 2 steps does not decrease",
+        ),
+        (vec![&[1.0, 1.0]], "its table for 2 steps does not decrease"),
+        (
+            vec![&[9.0], &[21.0, 1.0]],
+            "its table for 2 steps leaves the noise levels from 0.02 to 20",
+        ),
+        (
+            vec![&[1.0, f64::NAN]],
+            "its table for 2 steps leaves the noise levels from 0.02 to 20",
+        ),
+    ] {
+        assert_eq!(fitted(&tables).unwrap_err().to_string(), sentence);
+    }
+    let short = Fitted::new([(3, vec![1.0])].into(), (0.02, 20.0));
+    assert_eq!(
+        short.unwrap_err().to_string(),
+        "its table for 3 steps has 1 noise levels"
+    );
+    assert!(Fitted::new([(0, vec![])].into(), (0.02, 20.0)).is_err());
 }
 
 proptest! {
@@ -202,6 +258,36 @@ proptest! {
         for (i, sigma) in sigmas[..steps].iter().enumerate() {
             let part = i as f64 / (steps - 1) as f64;
             prop_assert!(close(*sigma, (high + part * (low - high)).powf(rho), 1e-11));
+        }
+    }
+
+    #[test]
+    fn exponential_leaves_the_same_share(
+        steps in 3_usize..300, (sigma_min, sigma_max) in range(),
+    ) {
+        let sigmas = Schedule::Exponential.sigmas(steps, sigma_min, sigma_max);
+        prop_assert_eq!((sigmas[0], sigmas[steps - 1]), (sigma_max, sigma_min));
+        let share = (sigma_min / sigma_max).powf(1.0 / (steps - 1) as f64);
+        for pair in sigmas[..steps].windows(2) {
+            prop_assert!(close(pair[1] / pair[0], share, 1e-11));
+        }
+    }
+
+    /// t is even before the shift, which takes it to shift t / (1 + (shift - 1) t).
+    #[test]
+    fn flow_is_evenly_spaced_in_its_t(
+        steps in 3_usize..300, (sigma_min, sigma_max) in range(), shift in 0.01..100.0_f64,
+    ) {
+        let sigmas = flow(steps, sigma_min, sigma_max, shift);
+        prop_assert!(decreasing(&sigmas));
+        prop_assert_eq!((sigmas[0], sigmas[steps - 1], sigmas[steps]), (sigma_max, sigma_min, 0.0));
+        let t = |sigma: f64| {
+            let shifted = sigma / (1.0 + sigma);
+            shifted / (shift - (shift - 1.0) * shifted)
+        };
+        let gap = (t(sigma_max) - t(sigma_min)) / (steps - 1) as f64;
+        for (i, sigma) in sigmas[..steps].iter().enumerate() {
+            prop_assert!((t(*sigma) - (t(sigma_max) - gap * i as f64)).abs() < 1e-9);
         }
     }
 

@@ -2,6 +2,8 @@
 //! they say.
 #![cfg(all(feature = "native", feature = "flex"))]
 
+mod common;
+
 use std::{sync::atomic::AtomicBool, time::Duration};
 
 use burn::tensor::Device;
@@ -11,7 +13,6 @@ use unnoise::{
     image::{DIGIT_PIXELS, DIGIT_SIZE},
     library::{Library, Network},
     model::{
-        ModelConfig,
         clip::{Clip, ClipConfig},
         noise_level::NoiseLevelConfig,
         scorer::ScorerConfig,
@@ -19,18 +20,22 @@ use unnoise::{
         vae::VaeConfig,
     },
     native::{
-        data::Mnist,
+        data::{About, DataSet},
         train::{
             Recipe, Run, Task, clip::ClipTask, digits::Digits, noise_level::NoiseLevelTask,
             pictures::Pictures, scorer::ScorerTask, text::TextTask, train, unet::UnetTask,
             vae::VaeTask,
         },
     },
+    nn::ModelConfig,
     weights::Source,
 };
 
+/// Pictures that a network is validated on.
+const VALIDATION: u32 = 16;
+
 /// Bars of ink, each "digit" at a height of its own.
-fn bars(count: usize) -> Mnist {
+fn bars(count: usize) -> DataSet {
     let labels: Vec<u8> = (0..count).map(|i| (i % 10) as u8).collect();
     let ink = |label: u8, i: usize| {
         let (y, x) = (i / DIGIT_SIZE, i % DIGIT_SIZE);
@@ -41,7 +46,11 @@ fn bars(count: usize) -> Mnist {
         .iter()
         .flat_map(|&label| (0..DIGIT_PIXELS).map(move |i| if ink(label, i) { 255 } else { 0 }))
         .collect();
-    Mnist { images, labels }
+    DataSet {
+        images,
+        labels,
+        about: About::mnist().into(),
+    }
 }
 
 /// Coloured pictures of such bars.
@@ -50,11 +59,7 @@ fn pictures() -> Pictures {
 }
 
 fn digits() -> Digits {
-    Digits {
-        seed: 1,
-        train: bars(80),
-        test: bars(16),
-    }
+    Digits::new(1, bars(80), bars(VALIDATION as usize))
 }
 
 /// The validation loss before and after a short training.
@@ -73,8 +78,9 @@ fn trained<T: Task>(task: &T, epochs: u64) -> T::Model {
         learning_rate: 5e-3,
         warmup: 5,
         ema_decay: 0.9,
-        seed: 1,
+        seed: common::SEED,
         lock_text: false,
+        budget: Default::default(),
     };
     let run = Run {
         folder: folder.path().join("run"),
@@ -95,6 +101,7 @@ fn trained<T: Task>(task: &T, epochs: u64) -> T::Model {
 
 #[test]
 fn the_scorer_learns_to_denoise_by_its_gradient() {
+    let _alone = common::alone();
     let config = ScorerConfig::new()
         .with_channels(vec![4, 8])
         .with_strides(vec![2, 2])
@@ -106,6 +113,7 @@ fn the_scorer_learns_to_denoise_by_its_gradient() {
 
 #[test]
 fn the_predictor_learns_the_amount_of_noise() {
+    let _alone = common::alone();
     let config = NoiseLevelConfig::new()
         .with_channels(vec![8, 8])
         .with_strides(vec![2, 2]);
@@ -115,13 +123,14 @@ fn the_predictor_learns_the_amount_of_noise() {
 
 #[test]
 fn both_u_nets_learn_to_denoise() {
+    let _alone = common::alone();
     let config = UnetConfig::new()
         .with_channels(vec![8, 8, 8])
         .with_noise_features(8)
         .with_embedding(16);
     for (network, features) in [(Network::Unet, 8), (Network::UnetBlind, 0)] {
         let config = config.clone().with_noise_features(features);
-        let (before, after) = losses(&UnetTask::new(network, config, digits()), 6);
+        let (before, after) = losses(&UnetTask::new(network, config, digits()), 8);
         assert!(after < 0.8 * before, "{network}: {before}, then {after}");
     }
 }
@@ -144,33 +153,48 @@ fn tiny_clip() -> ClipConfig {
 
 #[test]
 fn the_autoencoder_learns_to_give_back() {
+    let _alone = common::alone();
     let (before, after) = losses(&VaeTask::new(tiny_vae(), pictures()), 8);
     assert!(after < 0.5 * before, "{before}, then {after}");
 }
 
+/// It begins by being sure of what is wrong, and soon knows that it knows nothing: all sentences are as likely. To do
+/// better than that takes seeing.
 #[test]
 fn clip_learns_which_sentence_belongs() {
-    let (before, after) = losses(&ClipTask::new(tiny_clip(), pictures()), 16);
-    assert!(after < 0.8 * before, "{before}, then {after}");
+    let _alone = common::alone();
+    let (_, after) = losses(&ClipTask::new(tiny_clip(), pictures()), 60);
+    let chance = f64::from(VALIDATION).ln();
+    assert!(after < chance - 0.02, "{after} of {chance}");
 }
 
 /// What follows the words of a text encoder must find them as they were.
 #[test]
 fn a_locked_text_encoder_stays_as_it_is() {
+    let _alone = common::alone();
     let device = Device::flex();
     let library = library();
     let (clip, tokenizer) = library.clip().unwrap();
     let task = ClipTask::locked(clip.clone(), library.clip_config().unwrap(), pictures());
     let tokens = [tokenizer.encode("a bold red three on white paper")];
     let read = |clip: &Clip| -> Vec<f32> {
-        let encoded = clip.text().forward(&tokens);
-        let both = [encoded.tokens.into_data(), encoded.embedding.into_data()];
+        let text = clip.text();
+        let both = [
+            text.tokens(&tokens).into_data(),
+            text.embedding(&tokens).into_data(),
+        ];
         both.iter().flat_map(|data| data.iter::<f32>()).collect()
     };
     let fresh = task.init(&device);
-    let (before, after) = (task.validate(&fresh), trained(&task, 1));
+    let (before, after) = (task.validate(&fresh), trained(&task, 2));
     assert!(task.validate(&after) < before);
     assert_eq!(read(&clip), read(&after));
+
+    // Nor does it read otherwise while the image encoder learns from it: its dropout would move vectors by 0.2.
+    let training = task.init(&device.autodiff());
+    let apart = |(a, b): (f32, f32)| (a - b).abs();
+    let both = read(&clip).into_iter().zip(read(&training));
+    assert!(both.map(apart).fold(0.0, f32::max) < 1e-5);
 }
 
 fn library() -> Library {
@@ -186,13 +210,15 @@ fn library() -> Library {
 
 #[test]
 fn text_to_picture_learns_to_denoise_latents() {
-    let (before, after) = losses(&TextTask::new(&library(), pictures()).unwrap(), 8);
+    let _alone = common::alone();
+    let (before, after) = losses(&TextTask::new(&library(), pictures()).unwrap(), 14);
     assert!(after < 0.8 * before, "{before}, then {after}");
 }
 
 /// Latents are kept, and a resumed run has none: it must see what it would have seen.
 #[test]
 fn kept_latents_are_those_that_would_be_made() {
+    let _alone = common::alone();
     let device = Device::flex();
     let library = library();
     let task = || TextTask::new(&library, pictures()).unwrap();
@@ -227,6 +253,7 @@ impl Source for Fresh {
 /// A resumed run must see what it would have seen: the same step has the same loss, another one has not.
 #[test]
 fn a_step_has_the_same_draws_each_time() {
+    let _alone = common::alone();
     let device = Device::flex();
     let config = ScorerConfig::new()
         .with_channels(vec![8])
@@ -240,6 +267,7 @@ fn a_step_has_the_same_draws_each_time() {
 
 #[test]
 fn every_network_has_a_recipe() {
+    let _alone = common::alone();
     for network in Network::ALL {
         let Recipe {
             epochs,

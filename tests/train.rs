@@ -24,15 +24,13 @@ use tempfile::{TempDir, tempdir};
 use unnoise::{
     denoiser::{Cond, Denoiser, Edm},
     library::{Generator, Network},
-    model::{
-        ModelConfig,
-        unet::{Unet, UnetConfig},
-    },
+    model::unet::{Unet, UnetConfig},
     native::{
         export, picture,
-        sample::{self, Exported},
-        train::{Checkpoint, CheckpointError, Recipe, Run, Task, TrainError, train},
+        store::{self, Checkpoint, CheckpointError, Exported},
+        train::{Recipe, Run, Task, TrainError, train},
     },
+    nn::ModelConfig,
     rng,
     weights::{Entry, sha256},
 };
@@ -129,6 +127,7 @@ fn recipe() -> Recipe {
         ema_decay: 0.9,
         seed: 2,
         lock_text: false,
+        budget: Default::default(),
     }
 }
 
@@ -254,7 +253,7 @@ fn a_run_that_is_killed_resumes_and_ends_as_if_it_had_not_been() {
         "samples-0003.png",
         "samples-0004.png",
     ] {
-        assert!(picture::read_png(&folder.join(name)).is_ok(), "{name}");
+        assert!(picture::read(&folder.join(name)).is_ok(), "{name}");
     }
 }
 
@@ -475,7 +474,7 @@ fn what_a_trained_network_leans_on_may_be_exported_only() {
     };
     go(&text, &runs.path().join("text"), false).unwrap();
     let trained = |generator: Generator| {
-        sample::trained(runs.path(), weights.path(), generator.networks(), &device)
+        store::trained(runs.path(), weights.path(), generator.networks(), &device)
     };
     let library = trained(Generator::Text).expect("all three are there");
     assert!(library.vae().is_ok() && library.clip().is_ok());
@@ -792,5 +791,5 @@ fn the_program_survives_ctrl_c_and_kill() {
         .arg(&png)
         .output();
     assert!(sampled.unwrap().status.success());
-    assert!(picture::read_png(&png).is_ok());
+    assert!(picture::read(&png).is_ok());
 }

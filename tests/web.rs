@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 use burn::tensor::Device;
 use js_sys::{Array, Error, Float32Array, Float64Array, Function, JSON, Reflect};
 use unnoise::{
+    classes::Classes,
     model::{
-        ModelConfig, clip::ClipConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig,
-        unet::UnetConfig, vae::VaeConfig,
+        clip::ClipConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig, unet::UnetConfig,
+        vae::VaeConfig,
     },
+    nn::ModelConfig,
+    sampler::SamplerKind,
     web::{Engine, Run},
     weights::{self, Entry, Manifest, Quantisation},
 };
@@ -50,6 +53,8 @@ fn export<C: ModelConfig>(name: &str, config: &C) -> (Manifest, Vec<u8>) {
         mflop_per_call: 0.0,
         training: serde_json::Value::Null,
         quality: serde_json::Value::Null,
+        classes: None,
+        fit: None,
     };
     let models = BTreeMap::from([(name.to_string(), entry)]);
     (
@@ -153,9 +158,10 @@ fn says_what_it_is() {
     let samplers: Vec<_> = get(&info, "samplers")
         .unchecked_into::<Array>()
         .iter()
-        .filter_map(|s| s.as_string())
+        .filter_map(|s| get(&s, "name").as_string())
         .collect();
-    assert_eq!(samplers, ["ddpm", "ddim", "euler", "heun", "dpmpp-2m"]);
+    let known = SamplerKind::ALL.map(|kind| kind.name().to_owned());
+    assert_eq!(samplers, known);
 }
 
 #[wasm_bindgen_test]
@@ -230,11 +236,44 @@ async fn defaults_fill_what_is_left_out() {
         get(&generators.get(0), "name").as_string().as_deref(),
         Some("digits")
     );
+    let classes: Array = get(&generators.get(0), "classes").unchecked_into();
+    let name = classes.get(3).as_string();
+    assert_eq!((classes.length(), name.as_deref()), (10, Some("3")));
+    let last: Array = get(&generators.get(generators.length() - 1), "classes").unchecked_into();
+    assert_eq!(last.length(), 0);
     let defaults = get(&generators.get(0), "defaults");
     let first = start(&engine, "{\"seed\": 1}")
         .first()
         .expect("nothing is under way");
     assert_eq!(number(&first, "steps"), number(&defaults, "steps"));
+}
+
+/// Weights that have learned from another set know its classes, and its size.
+#[wasm_bindgen_test]
+async fn other_classes_are_asked_for_by_number() {
+    let (mut manifest, bytes) = export("unet", &config().with_size(32).with_classes(3));
+    let shapes = Classes::new(["circle", "cross", "triangle"]).expect("names");
+    let entry = manifest.models.get_mut("unet").expect("it was put there");
+    entry.classes = Some(shapes);
+    let mut engine = Engine::create().await.expect("the CPU is always there");
+    engine
+        .load("unet", &json(&manifest), &bytes)
+        .expect("the weights are right");
+    let frames = play(&start(&engine, r#"{"seed": 1, "digit": 2, "steps": 1}"#)).await;
+    assert_eq!(number(&frames[0], "width"), 32.0);
+    let settings = settings(r#"{"seed": 1, "digit": 3}"#);
+    let refused = engine.start(settings, None, None).err().map(sentence);
+    let says = "the class must be 0 to 2 (circle, cross, triangle), not 3";
+    assert_eq!(refused.as_deref(), Some(says));
+    let x = vec![0.0; 32 * 32];
+    assert!(
+        engine
+            .denoise("digits", x.clone(), 0.5, Some(2))
+            .await
+            .is_ok()
+    );
+    let refused = engine.denoise("digits", x, 0.5, Some(3)).await;
+    assert_eq!(refused.err().map(sentence).as_deref(), Some(says));
 }
 
 #[wasm_bindgen_test]
@@ -254,7 +293,22 @@ async fn wrong_settings_get_a_sentence() {
             "guidance must be 0 to 20, not -1",
         ),
         (r#"{"seed": 1, "eta": 1.5}"#, "eta must be 0 to 1, not 1.5"),
+        (
+            r#"{"seed": 1, "eta": 0.5}"#,
+            "eta is for ddim: the sampler dpmpp-2m has none",
+        ),
+        (
+            r#"{"seed": 1, "prompt": "a three"}"#,
+            "the model digits knows no words",
+        ),
+        (
+            r#"{"seed": 1, "schedule": "fitted"}"#,
+            "no schedule has been fitted to this model",
+        ),
         (r#"{"seed": 1, "sampler": "magic"}"#, "magic"),
+        (r#"{"seed": 1, "schedule": "exp"}"#, "exp"),
+        (r#"{"seed": 1, "stepz": 5}"#, "unknown field `stepz`"),
+        (r#"{"seed": 1, "decode": "first"}"#, "first"),
         (
             r#"{"seed": 1, "model": "cats"}"#,
             "there is no model \"cats\"",
@@ -275,6 +329,22 @@ async fn wrong_settings_get_a_sentence() {
             "{json}: {message}"
         );
     }
+}
+
+/// What is undefined is not said: JavaScript leaves settings out that way.
+#[wasm_bindgen_test]
+async fn settings_that_are_undefined_have_their_defaults() {
+    let engine = loaded().await;
+    let open = settings(r#"{"seed": 1, "digit": null}"#);
+    for name in ["steps", "sampler", "schedule", "prompt", "model"] {
+        Reflect::set(&open, &name.into(), &JsValue::UNDEFINED).expect("an object");
+    }
+    let run = engine.start(open, None, None).expect("nothing is wrong");
+    let first = run.first().expect("nothing is under way");
+    let info = Engine::info().expect("information is plain data");
+    let generators: Array = get(&info, "generators").unchecked_into();
+    let defaults = get(&generators.get(0), "defaults");
+    assert_eq!(number(&first, "steps"), number(&defaults, "steps"));
 }
 
 #[wasm_bindgen_test]
@@ -481,6 +551,7 @@ async fn a_run_starts_from_a_picture() {
         assert!((x - (x0 + 0.5 * noise)).abs() < 1e-5);
     }
     for (picture, sigma) in [
+        (Some(vec![1e20; 784]), Some(0.5)),
         (Some(picture.clone()), None),
         (None, Some(0.5)),
         (Some(picture.clone()), Some(-1.0)),
@@ -501,16 +572,22 @@ async fn wrong_questions_get_a_sentence() {
     };
     refused(
         engine.score(vec![0.0; 3], 0.5, None).await,
-        "784 finite numbers",
+        "784 numbers from -10000 to 10000",
     );
     refused(
         engine.score(vec![f32::NAN; 784], 0.5, None).await,
-        "784 finite numbers",
+        "784 numbers from -10000 to 10000",
     );
     refused(engine.score(blank(), f64::NAN, None).await, "sigma must be");
     refused(engine.score(blank(), -1.0, None).await, "sigma must be");
+    refused(engine.score(blank(), 1e20, None).await, "sigma must be");
+    let huge = engine.denoise("scorer", vec![1e38; 784], 0.5, None).await;
+    refused(huge, "784 numbers from");
     refused(engine.score(blank(), 0.5, Some(10)).await, "0 to 9, not 10");
-    refused(engine.noise_level(Vec::new()).await, "784 finite numbers");
+    refused(
+        engine.noise_level(Vec::new()).await,
+        "784 numbers from -10000 to 10000",
+    );
     refused(
         engine.denoise("cats", blank(), 0.5, None).await,
         "no model \"cats\"",
@@ -646,16 +723,30 @@ async fn pictures_and_sentences_lie_in_one_space() {
     let length = |v: Vec<f32>| v.iter().map(|v| v * v).sum::<f32>().sqrt();
     let picture = engine.embed_picture(painted()).await.unwrap();
     assert!((length(values(&picture, "embedding")) - 1.0).abs() < 1e-4);
-    let text = engine.embed_text("a red drei 🦀 <b>one</b>").await.unwrap();
-    assert!((length(values(&text, "embedding")) - 1.0).abs() < 1e-4);
-    let unknown: Vec<String> = Array::from(&get(&text, "unknown"))
+    let texts = ["a red drei 🦀 <b>one</b>", &"red ".repeat(2_500)].map(String::from);
+    let read = engine.embed_texts(texts.to_vec()).await.unwrap();
+    let embeddings = values(&read, "embeddings");
+    let width = embeddings.len() / 2;
+    for (text, embedding) in texts.into_iter().zip(embeddings.chunks(width)) {
+        assert!((length(embedding.to_vec()) - 1.0).abs() < 1e-4);
+        let alone = engine.embed_texts(vec![text]).await.unwrap();
+        let alone = values(&alone, "embeddings");
+        let apart = alone.iter().zip(embedding).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f32::max) < 1e-5);
+    }
+    assert!(number(&read, "scale") > 0.0);
+    let readings = Array::from(&get(&read, "readings"));
+    let (first, long) = (readings.get(0), readings.get(1));
+    let unknown: Vec<String> = Array::from(&get(&first, "unknown"))
         .iter()
         .filter_map(|word| word.as_string())
         .collect();
     assert_eq!(unknown, ["drei", "🦀", "b"]);
-    assert!(number(&text, "scale") > 0.0);
-    let long = engine.embed_text(&"red ".repeat(2_500)).await.unwrap();
+    let words = Array::from(&get(&first, "words")).join(" ");
+    assert_eq!(words, "a red one");
     assert_eq!(number(&long, "cut"), 2_500.0 - 23.0);
+    assert!(engine.embed_texts(vec![]).await.is_err());
+    assert!(engine.embed_texts(vec![String::new(); 257]).await.is_err());
 }
 
 #[wasm_bindgen_test]
@@ -673,7 +764,7 @@ async fn a_sentence_becomes_a_picture() {
         (number(last, "width"), number(last, "channels")),
         (8.0, 4.0)
     );
-    let picture = values(last, "picture");
+    let picture = values(&get(last, "picture"), "x");
     let decoded = engine.decode(values(last, "denoised")).await.unwrap();
     assert_eq!(picture, values(&decoded, "picture"));
 }

@@ -9,8 +9,10 @@ use proptest::prelude::*;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::{Value, json};
 use unnoise::{
-    model::{ModelConfig, unet::UnetConfig},
-    weights::{self, BLOCK, Entry, Manifest, VERSION, WeightsError},
+    model::unet::UnetConfig,
+    nn::ModelConfig,
+    sampler::SamplerKind,
+    weights::{self, BLOCK, Distances, Entry, Fit, FitTable, Manifest, VERSION, WeightsError},
 };
 
 /// Makes `entry` agree with other bytes, as whoever made both would.
@@ -581,5 +583,58 @@ proptest! {
             Ok(()) => (),
             Err(error) => prop_assert!(matches!(error, WeightsError::Fit { .. }), "{error}"),
         }
+    }
+}
+
+#[test]
+fn a_fitted_schedule_is_kept_and_its_damage_told() {
+    let (entry, _) = encoded("unet", &tiny(), 1, &Device::flex());
+    assert_eq!(entry.schedule((0.02, 20.0)), Ok(None));
+    let near = Distances {
+        fitted_to: 0.1,
+        held_out: 0.2,
+    };
+    let with = |sigmas: Vec<f64>| {
+        let table = FitTable {
+            sigmas,
+            karras: near,
+            fitted: near,
+        };
+        Entry {
+            fit: Some(Fit {
+                sampler: SamplerKind::Dpmpp2m,
+                guidance: 1.5,
+                converged: 100,
+                seed: 7,
+                count: 10,
+                tables: [(3, table)].into(),
+            }),
+            ..entry.clone()
+        }
+    };
+    let sound = with(vec![12.5, 1.0, 0.25]);
+    let again: Entry = serde_json::from_str(&serde_json::to_string(&sound).unwrap()).unwrap();
+    assert_eq!(again, sound);
+    let schedule = again.schedule((0.02, 20.0)).unwrap().unwrap();
+    assert_eq!(schedule.sigmas(3), [12.5, 1.0, 0.25, 0.0]);
+
+    for (sigmas, reason) in [
+        (vec![12.5, 1.0], "its table for 3 steps has 2 noise levels"),
+        (
+            vec![1.0, 12.5, 0.25],
+            "its table for 3 steps does not decrease",
+        ),
+        (
+            vec![12.5, 1.0, -0.25],
+            "its table for 3 steps leaves the noise levels from 0.02 to 20",
+        ),
+    ] {
+        let error = with(sigmas).schedule((0.02, 20.0)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the schedule that manifest.json has for unet.safetensors cannot be used ({reason}): fit it again with `unnoise fit`"
+            )
+        );
     }
 }

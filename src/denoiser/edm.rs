@@ -6,8 +6,10 @@ use burn::tensor::Tensor;
 
 use super::{Cond, Denoiser, Descent, SIGMA_MAX, SIGMA_MIN, column};
 use crate::{
-    model::unet::{Unet, UnetConfig},
+    classes::Classes,
+    model::unet::{Sentences, Unet, UnetConfig},
     nn::{Preconditioning, SIGMA_DATA},
+    schedule::Fitted,
 };
 
 /// A [`Unet`] F as a denoiser: D(x; σ) = c_skip·x + c_out·F(c_in·x, c_noise, cond), with the factors of
@@ -16,31 +18,58 @@ use crate::{
 pub struct Edm {
     unet: Unet,
     config: UnetConfig,
+    classes: Classes,
+    fitted: Option<Fitted>,
 }
 
 impl Edm {
-    /// Wraps a network.
+    /// Wraps a network, whose classes have their numbers for names.
     pub fn new(unet: Unet, config: UnetConfig) -> Self {
-        Self { unet, config }
+        Self {
+            unet,
+            classes: Classes::numbered(config.classes),
+            config,
+            fitted: None,
+        }
+    }
+
+    /// With names for its classes, as many as it has.
+    pub fn with_classes(mut self, classes: Classes) -> Self {
+        self.classes = classes;
+        self
+    }
+
+    /// With a schedule that was fitted to it.
+    pub fn with_schedule(mut self, fitted: Option<Fitted>) -> Self {
+        self.fitted = fitted;
+        self
+    }
+
+    /// What the network looks up of sentences, [`Unet::look_up`].
+    pub fn look_up(&self, context: &Tensor<3>) -> Sentences {
+        self.unet.look_up(context)
     }
 
     /// [`Denoiser::denoise`] with σ as a tensor \[n\], which may be another network's answer, and a
-    /// sentence's tokens as vectors [n, tokens, context], where the network takes one.
+    /// sentence for each picture, where the network takes one.
     pub fn denoise_at(
         &self,
         x: Tensor<4>,
         sigma: Tensor<1>,
         cond: &Cond,
-        context: Option<&Tensor<3>>,
+        sentences: Option<&Sentences>,
     ) -> Tensor<4> {
+        // Sent to the device before it has work: what is sent later waits for that.
+        let class = cond.one_hot(self.config.classes, &x.device());
         let Preconditioning {
             c_skip,
             c_out,
             c_in,
             c_noise,
         } = Preconditioning::at(sigma, self.config.sigma_data);
-        let class = cond.one_hot(self.config.classes, &x.device());
-        let network = self.unet.forward(x.clone() * c_in, c_noise, class, context);
+        let network = self
+            .unet
+            .forward(x.clone() * c_in, c_noise, class, sentences);
         x * c_skip + network * c_out
     }
 }
@@ -63,6 +92,14 @@ impl Denoiser for Edm {
     fn sigma_range(&self) -> (f64, f64) {
         let scale = self.config.sigma_data / SIGMA_DATA;
         (SIGMA_MIN * scale, SIGMA_MAX * scale)
+    }
+
+    fn fitted(&self) -> Option<&Fitted> {
+        self.fitted.as_ref()
+    }
+
+    fn classes(&self) -> Classes {
+        self.classes.clone()
     }
 }
 
@@ -93,5 +130,13 @@ impl Denoiser for Estimated {
 
     fn sigma_range(&self) -> (f64, f64) {
         self.edm.sigma_range()
+    }
+
+    fn fitted(&self) -> Option<&Fitted> {
+        self.edm.fitted()
+    }
+
+    fn classes(&self) -> Classes {
+        self.edm.classes()
     }
 }

@@ -7,8 +7,12 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
-use super::{Cond, Denoiser, SIGMA_MAX, SIGMA_MIN, column};
-use crate::model::scorer::{Scorer, ScorerConfig, log_f_of};
+use super::{Cond, Denoiser, SIGMA_MAX, SIGMA_MIN, Wanted, column};
+use crate::{
+    classes::Classes,
+    model::scorer::{Scorer, ScorerConfig, log_f_of, probabilities},
+    schedule::Fitted,
+};
 
 /// D(x; σ) = x + σ²·∇ₓ log f(x, digit; σ) (Tweedie's formula), f being a [`Scorer`] and the gradient
 /// taken by automatic differentiation.
@@ -17,6 +21,8 @@ pub struct Gradient {
     /// On a device that differentiates; its weights are constants there.
     scorer: Scorer,
     config: ScorerConfig,
+    classes: Classes,
+    fitted: Option<Fitted>,
 }
 
 /// What f says of a batch of pictures.
@@ -31,17 +37,34 @@ pub struct Reading {
 }
 
 impl Gradient {
+    /// The least noise that f is told of when it reads a digit from a clean picture.
+    pub const READING_SIGMA: f64 = 0.1;
+
     /// The device to put the scorer's weights on, so that its gradient can be taken.
     pub fn device(device: &Device) -> Device {
         device.clone().autodiff()
     }
 
-    /// Wraps a scorer whose weights are on [`Gradient::device`].
+    /// Wraps a scorer whose weights are on [`Gradient::device`] and whose classes have their numbers for names.
     pub fn new(scorer: Scorer, config: ScorerConfig) -> Self {
         Self {
             scorer: scorer.no_grad(),
+            classes: Classes::numbered(config.classes),
             config,
+            fitted: None,
         }
+    }
+
+    /// With names for its classes, as many as it has.
+    pub fn with_classes(mut self, classes: Classes) -> Self {
+        self.classes = classes;
+        self
+    }
+
+    /// With a schedule that was fitted to it.
+    pub fn with_schedule(mut self, fitted: Option<Fitted>) -> Self {
+        self.fitted = fitted;
+        self
     }
 
     /// log f and its gradient.
@@ -63,6 +86,16 @@ impl Gradient {
             gradient,
         }
     }
+
+    /// p(class | x), "no digit" last, without a gradient.
+    ///
+    /// # Shapes
+    /// `x` [n, 1, size, size]; `sigma` one for each picture; returns [n, classes + 1].
+    pub fn probabilities(&self, x: Tensor<4>, sigma: &[f64]) -> Tensor<2> {
+        let x = Tensor::from_inner(x);
+        let sigma = column(sigma, &x.device());
+        probabilities(self.scorer.log_f(x, sigma).inner())
+    }
 }
 
 impl Denoiser for Gradient {
@@ -79,6 +112,14 @@ impl Denoiser for Gradient {
 
     fn sigma_range(&self) -> (f64, f64) {
         (SIGMA_MIN, SIGMA_MAX)
+    }
+
+    fn fitted(&self) -> Option<&Fitted> {
+        self.fitted.as_ref()
+    }
+
+    fn classes(&self) -> Classes {
+        self.classes.clone()
     }
 }
 
@@ -115,7 +156,15 @@ impl<D: Denoiser> Denoiser for FixedSigma<D> {
         (self.inner.sigma_range().0, self.start)
     }
 
-    fn calls(&self) -> usize {
-        self.inner.calls()
+    fn classes(&self) -> Classes {
+        self.inner.classes()
+    }
+
+    fn calls(&self, cond: &Cond, sigma: f64) -> usize {
+        self.inner.calls(cond, sigma)
+    }
+
+    fn settle(&self, wanted: Wanted, negative: &Wanted, seed: u64) -> Wanted {
+        self.inner.settle(wanted, negative, seed)
     }
 }

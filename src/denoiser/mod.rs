@@ -1,6 +1,8 @@
 //! What generates: a function (x, σ, cond) → denoised, the estimate of the clean picture.
 
+mod decoder;
 mod descent;
+mod direct;
 mod edm;
 mod gradient;
 mod guidance;
@@ -8,10 +10,14 @@ mod prompted;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::{classes::Classes, schedule::Fitted};
+
+pub use decoder::{Decoder, VaeDecoder};
 pub use descent::Descent;
+pub use direct::Direct;
 pub use edm::{Edm, Estimated};
 pub use gradient::{FixedSigma, Gradient, Reading};
-pub use guidance::Guidance;
+pub use guidance::{Guidance, Strength};
 pub use prompted::Prompted;
 
 /// Below this a pixel moves by less than an 8-bit grey level.
@@ -28,11 +34,14 @@ pub enum Wanted {
     /// Anything: the null condition.
     #[default]
     Any,
-    /// A digit, 0 to 9.
+    /// A digit, 0 to 9, or another class by its number.
     Digit(u8),
     /// What a sentence says. A model that knows no words draws anything.
     Prompt(String),
 }
+
+/// σ of what a network may be asked about: more noise than any here has seen, by far.
+pub const SIGMA_LIMIT: f64 = 1000.0;
 
 /// What to steer a call by: one entry for each picture of the batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,22 +94,25 @@ pub trait Denoiser {
     /// sigma_min to 0. (sigma_min, sigma_max).
     fn sigma_range(&self) -> (f64, f64);
 
-    /// Network calls that one evaluation costs a picture.
-    fn calls(&self) -> usize {
+    /// The schedule that was fitted to it for few steps, if one was.
+    fn fitted(&self) -> Option<&Fitted> {
+        None
+    }
+
+    /// What it can be asked for.
+    fn classes(&self) -> Classes {
+        Classes::digits()
+    }
+
+    /// Network calls that one evaluation with this condition, at this noise level, costs a picture, at most.
+    fn calls(&self, _cond: &Cond, _sigma: f64) -> usize {
         1
     }
 
-    /// What clean `z` look like: themselves, or, where they are latents, the pictures that they stand for.
-    ///
-    /// # Shapes
-    /// `z` [n, c, h, w]; returns n times [`Denoiser::picture_shape`].
-    fn decode(&self, z: Tensor<4>) -> Tensor<4> {
-        z
-    }
-
-    /// Channels, height and width of what [`Denoiser::decode`] makes: those of x, unless x is a latent.
-    fn picture_shape(&self) -> [usize; 3] {
-        self.shape()
+    /// What a picture is to show where `wanted` leaves that open, chosen by its seed: nothing that `negative`
+    /// names. Most leave it open.
+    fn settle(&self, wanted: Wanted, _negative: &Wanted, _seed: u64) -> Wanted {
+        wanted
     }
 }
 
@@ -117,16 +129,20 @@ impl<D: Denoiser + ?Sized> Denoiser for std::rc::Rc<D> {
         (**self).sigma_range()
     }
 
-    fn calls(&self) -> usize {
-        (**self).calls()
+    fn fitted(&self) -> Option<&Fitted> {
+        (**self).fitted()
     }
 
-    fn decode(&self, z: Tensor<4>) -> Tensor<4> {
-        (**self).decode(z)
+    fn classes(&self) -> Classes {
+        (**self).classes()
     }
 
-    fn picture_shape(&self) -> [usize; 3] {
-        (**self).picture_shape()
+    fn calls(&self, cond: &Cond, sigma: f64) -> usize {
+        (**self).calls(cond, sigma)
+    }
+
+    fn settle(&self, wanted: Wanted, negative: &Wanted, seed: u64) -> Wanted {
+        (**self).settle(wanted, negative, seed)
     }
 }
 

@@ -10,8 +10,7 @@ use burn::{
     },
 };
 
-use super::{Cost, ModelConfig};
-use crate::nn::{Encoder, EncoderConfig};
+use crate::nn::{Cost, Encoder, EncoderConfig, Impossible, ModelConfig};
 
 /// Configuration of a [`NoiseLevel`].
 #[derive(Config, Debug, PartialEq)]
@@ -55,10 +54,8 @@ impl NoiseLevelConfig {
 impl ModelConfig for NoiseLevelConfig {
     type Model = NoiseLevel;
 
-    fn check(&self) -> Result<(), String> {
-        self.encoder()
-            .check()
-            .map_err(|rule| format!("its configuration is not possible: {rule}"))
+    fn check(&self) -> Result<(), Impossible> {
+        self.encoder().check()
     }
 
     fn init(&self, device: &Device) -> NoiseLevel {
@@ -140,7 +137,7 @@ impl NoiseLevel {
             *at += 2 * channels;
             Some(slope.weighted(weights))
         });
-        let of_input = self.encoder.pull_back(&trace, of_outputs.collect());
+        let of_input = self.encoder.pull_back(trace, of_outputs.collect());
         // Of ln σ̂, with respect to x: scaling x changes rms and leaves the input as it is.
         let [n, c, h, w] = x.dims();
         let pixels = (c * h * w) as f64;

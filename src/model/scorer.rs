@@ -5,14 +5,16 @@ use burn::{
     config::Config,
     module::Module,
     nn::{Initializer, Linear, LinearConfig},
-    tensor::{
-        Device, Tensor, TensorData,
-        activation::{silu, softmax},
-    },
+    tensor::{Device, Tensor, TensorData, activation::softmax},
 };
 
-use super::{Cost, ModelConfig};
-use crate::nn::{Encoder, EncoderConfig, Preconditioning, SIGMA_DATA, sinusoidal_features};
+use crate::{
+    kernel,
+    nn::{
+        Cost, Encoder, EncoderConfig, Impossible, ModelConfig, Preconditioning, SIGMA_DATA,
+        config::check, sinusoidal_features,
+    },
+};
 
 /// Configuration of a [`Scorer`].
 #[derive(Config, Debug, PartialEq)]
@@ -76,8 +78,9 @@ pub struct Score {
 impl ModelConfig for ScorerConfig {
     type Model = Scorer;
 
-    fn check(&self) -> Result<(), String> {
-        let rules = [
+    fn check(&self) -> Result<(), Impossible> {
+        self.encoder().check()?;
+        check(&[
             (
                 (4..=4096).contains(&self.noise_features) && self.noise_features.is_multiple_of(2),
                 "noise_features must be even and 4 to 4096",
@@ -86,18 +89,7 @@ impl ModelConfig for ScorerConfig {
                 (1..=4096).contains(&self.classes),
                 "classes must be 1 to 4096",
             ),
-        ];
-        let broken = match self.encoder().check() {
-            Err(rule) => Some(rule),
-            Ok(()) => rules
-                .iter()
-                .find(|(holds, _)| !holds)
-                .map(|(_, rule)| *rule),
-        };
-        match broken {
-            Some(rule) => Err(format!("its configuration is not possible: {rule}")),
-            None => Ok(()),
-        }
+        ])
     }
 
     fn init(&self, device: &Device) -> Scorer {
@@ -187,7 +179,7 @@ impl Scorer {
             .map(Tensor::zeros_like)
             .collect();
         of_outputs.push(g);
-        let gradient = self.encoder.pull_back(&trace, of_outputs);
+        let gradient = self.encoder.pull_back(trace, of_outputs);
         Score {
             log_f,
             denoised: x * c_skip + gradient * c_out,
@@ -195,9 +187,8 @@ impl Scorer {
     }
 
     fn embedding(&self, c_noise: Tensor<1>) -> Tensor<2> {
-        let device = c_noise.device();
-        let features = sinusoidal_features(c_noise, self.noise_features, &device);
-        silu(self.noise.forward(features))
+        let features = sinusoidal_features(c_noise, self.noise_features);
+        kernel::linear(features, &self.noise, None, true)
     }
 
     /// The encoder's output → log f.
@@ -209,7 +200,8 @@ impl Scorer {
         embedding: Tensor<2>,
         sigma: Tensor<1>,
     ) -> Tensor<2> {
-        let network = self.readout.forward(output.flatten(1, 3)) + self.bias.forward(embedding);
+        let bias = kernel::linear(embedding, &self.bias, None, false);
+        let network = kernel::linear(output.flatten(1, 3), &self.readout, Some(bias), false);
         let scale = (sigma.recip() * SIGMA_DATA).unsqueeze_dim::<2>(1);
         // Of x itself, not of the scaled picture that the encoder read: in Burn 0.22 the kernels fused
         // for WebGPU get the sum of two gradients wrong if one comes straight from a convolution.
@@ -239,6 +231,13 @@ pub fn log_f_of(log_f: Tensor<2>, digits: &[Option<u8>]) -> Tensor<2> {
 /// `log_f` [n, classes + 1], as [`Scorer::log_f`] gives it; returns its shape.
 pub fn probabilities(log_f: Tensor<2>) -> Tensor<2> {
     softmax(log_f, 1)
+}
+
+/// The likeliest class of a picture's [`probabilities`]; none where that is "no digit", the last.
+pub fn likeliest(probabilities: &[f64]) -> Option<u8> {
+    let classes = probabilities.iter().enumerate();
+    let (class, _) = classes.max_by(|a, b| a.1.total_cmp(b.1))?;
+    (class + 1 < probabilities.len()).then_some(class as u8)
 }
 
 /// The weight of each class in the gradient of [`log_f_of`]: 1 for the digit asked for, or, for none,

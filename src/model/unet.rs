@@ -4,21 +4,19 @@
 use burn::{
     config::Config,
     module::Module,
-    nn::{
-        Linear, LinearConfig,
-        conv::Conv2d,
-        interpolate::{Interpolate2d, Interpolate2dConfig, InterpolateMode},
-    },
-    tensor::{Device, Tensor, activation::silu},
+    nn::{Linear, LinearConfig, conv::Conv2d},
+    tensor::{Device, Tensor},
 };
 
-use super::{Cost, ModelConfig};
 use crate::{
     caption::MAX_TOKENS,
+    kernel,
     nn::{
-        CrossAttention, CrossAttentionConfig, GroupNorm, GroupNormConfig, ResidualBlock,
-        ResidualBlockConfig, SIGMA_DATA, SelfAttention, SelfAttentionConfig, conv1x1, conv3x3,
-        sinusoidal_features, zero_conv3x3,
+        Cost, CrossAttention, CrossAttentionConfig, GroupNorm, GroupNormConfig, Impossible,
+        ModelConfig, ResidualBlock, ResidualBlockConfig, SIGMA_DATA, SelfAttention,
+        SelfAttentionConfig,
+        config::{check, levels},
+        conv1x1, conv3x3, sinusoidal_features, zero_conv3x3,
     },
 };
 
@@ -74,7 +72,6 @@ pub struct Unet {
     noise: Option<Linear>,
     class: Linear,
     embedding: Linear,
-    upsample: Interpolate2d,
     #[module(skip)]
     noise_features: usize,
 }
@@ -90,37 +87,17 @@ struct Level {
 impl ModelConfig for UnetConfig {
     type Model = Unet;
 
-    fn check(&self) -> Result<(), String> {
-        let levels = self.channels.len();
-        let halvings = levels.clamp(1, 8) - 1;
-        let lowest = self.channels.last().copied().unwrap_or(0);
-        let fits = |c: &usize| {
-            (1..=4096).contains(c) && c.is_multiple_of(GroupNormConfig::new(*c).groups())
-        };
-        let rules = [
-            (
-                (1..=8).contains(&levels),
-                "channels must name 1 to 8 levels",
-            ),
-            (
-                self.blocks.len() == levels,
-                "blocks must have a number for each of channels",
-            ),
-            (
-                self.blocks.iter().all(|&n| n <= 64),
-                "blocks must be at most 64 a level",
-            ),
-            (
-                self.channels.iter().all(fits),
-                "channels must be 1 to 4096, best multiples of 8",
-            ),
+    fn check(&self) -> Result<(), Impossible> {
+        let picture = (self.size, self.picture_channels);
+        check(&levels(picture, &self.channels, &self.blocks, false))?;
+        let divides = |c: &usize| self.heads > 0 && c.is_multiple_of(self.heads);
+        check(&[
             (
                 self.context.is_none_or(|c| (1..=4096).contains(&c)),
                 "context must be 1 to 4096",
             ),
             (
-                self.context.is_none()
-                    || self.heads > 0 && self.channels.iter().all(|c| c.is_multiple_of(self.heads)),
+                self.context.is_none() || self.channels.iter().all(divides),
                 "heads must divide all of channels where there is a context",
             ),
             (
@@ -128,17 +105,8 @@ impl ModelConfig for UnetConfig {
                 "sigma_data must be above 0",
             ),
             (
-                self.heads > 0 && lowest.is_multiple_of(self.heads),
+                self.channels.last().is_some_and(divides),
                 "heads must divide the last of channels",
-            ),
-            ((1..=1024).contains(&self.size), "size must be 1 to 1024"),
-            (
-                self.size.is_multiple_of(1 << halvings),
-                "size must halve evenly from level to level",
-            ),
-            (
-                (1..=16).contains(&self.picture_channels),
-                "picture_channels must be 1 to 16",
             ),
             (
                 self.noise_features == 0 || (4..=4096).contains(&self.noise_features),
@@ -156,11 +124,7 @@ impl ModelConfig for UnetConfig {
                 (0..=4096).contains(&self.classes),
                 "classes must be 0 to 4096",
             ),
-        ];
-        match rules.iter().find(|(holds, _)| !holds) {
-            Some((_, rule)) => Err(format!("its configuration is not possible: {rule}")),
-            None => Ok(()),
-        }
+        ])
     }
 
     fn init(&self, device: &Device) -> Unet {
@@ -209,10 +173,6 @@ impl ModelConfig for UnetConfig {
                 .with_bias(false)
                 .init(device),
             embedding: LinearConfig::new(self.embedding, self.embedding).init(device),
-            upsample: Interpolate2dConfig::new()
-                .with_scale_factor(Some([2.0, 2.0]))
-                .with_mode(InterpolateMode::Nearest)
-                .init(),
             noise_features: self.noise_features,
         }
     }
@@ -283,53 +243,79 @@ impl UnetConfig {
     }
 }
 
+/// What the pixels look up of sentences: keys and values for each cross-attention, in the order of the layers.
+/// They hang on nothing that changes from step to step.
+#[derive(Clone, Debug)]
+pub struct Sentences(Vec<Tensor<4>>);
+
 impl Unet {
-    /// `c_noise` is not looked at where the configuration has no noise features, nor `context` where it
-    /// has no context.
+    /// What there is to look up of sentences whose tokens are the vectors `context`; nothing where the
+    /// configuration has no context.
     ///
     /// # Shapes
-    /// `x` [n, channels, size, size]; `c_noise` \[n\]; `class` [n, classes + 1], one-hot; `context`
-    /// [n, tokens, context]. Returns the shape of `x`.
+    /// `context` [n, tokens, context].
+    pub fn look_up(&self, context: &Tensor<3>) -> Sentences {
+        let (down, up) = (self.down.iter(), self.up.iter());
+        let layers = down
+            .map(|level| &level.context)
+            .chain([&self.context])
+            .chain(up.map(|level| &level.context));
+        let keys_values = |layer: &CrossAttention| layer.keys_values(context);
+        Sentences(layers.flatten().map(keys_values).collect())
+    }
+
+    /// `c_noise` is not looked at where the configuration has no noise features, nor `sentences` where
+    /// it has no context.
+    ///
+    /// # Shapes
+    /// `x` [n, channels, size, size]; `c_noise` \[n\]; `class` [n, classes + 1], one-hot; `sentences`
+    /// n of them. Returns the shape of `x`.
     pub fn forward(
         &self,
         x: Tensor<4>,
         c_noise: Tensor<1>,
         class: Tensor<2>,
-        context: Option<&Tensor<3>>,
+        sentences: Option<&Sentences>,
     ) -> Tensor<4> {
-        let mut embedding = self.class.forward(class);
-        if let Some(noise) = &self.noise {
-            let features = sinusoidal_features(c_noise, self.noise_features, &x.device());
-            embedding = embedding + noise.forward(features);
-        }
-        let embedding = silu(embedding);
-        let embedding = silu(self.embedding.forward(embedding));
+        let embedding = match &self.noise {
+            Some(noise) => {
+                let class = kernel::linear(class, &self.class, None, false);
+                let features = sinusoidal_features(c_noise, self.noise_features);
+                kernel::linear(features, noise, Some(class), true)
+            }
+            None => kernel::linear(class, &self.class, None, true),
+        };
+        let embedding = kernel::linear(embedding, &self.embedding, None, true);
         let run = |blocks: &[ResidualBlock], h: Tensor<4>| {
             blocks
                 .iter()
                 .fold(h, |h, block| block.forward(h, Some(&embedding)))
         };
 
-        let look = |look: &Option<CrossAttention>, h: Tensor<4>| match (look, context) {
-            (Some(look), Some(context)) => look.forward(h, context),
-            _ => h,
+        let mut keys_values = sentences.into_iter().flat_map(|Sentences(all)| all.iter());
+        let mut look = |look: &Option<CrossAttention>, h: Tensor<4>| {
+            let look = look.as_ref().zip(keys_values.next());
+            match look {
+                Some((look, keys_values)) => look.forward(h, keys_values.clone()),
+                None => h,
+            }
         };
 
-        let mut h = self.stem.forward(x);
+        let mut h = kernel::conv2d(x, &self.stem, None);
         let mut skips = Vec::with_capacity(self.down.len());
         for level in &self.down {
             h = look(&level.context, run(&level.blocks, h));
             skips.push(h.clone());
-            h = level.resample.forward(h);
+            h = kernel::conv2d(h, &level.resample, None);
         }
         h = run(&self.middle_in, h);
         h = look(&self.context, self.attention.forward(h));
         h = run(&self.middle_out, h);
         for (level, skip) in self.up.iter().zip(skips.into_iter().rev()) {
-            h = self.upsample.forward(level.resample.forward(h)) + skip;
+            h = kernel::upsample(kernel::conv2d(h, &level.resample, None), Some(skip));
             h = look(&level.context, run(&level.blocks, h));
         }
-        self.head.forward(silu(self.norm.forward(h, None)))
+        kernel::norm_conv2d(h, self.norm.silu(None), &self.head, None)
     }
 }
 
@@ -429,7 +415,7 @@ mod tests {
                     Tensor::ones(shape, &device),
                     Tensor::ones([2], &device),
                     zeros([2, classes + 1]),
-                    Some(&Tensor::ones([2, 3, context.unwrap_or(1)], &device)),
+                    Some(&unet.look_up(&Tensor::ones([2, 3, context.unwrap_or(1)], &device))),
                 );
                 prop_assert_eq!(out.dims(), shape);
             }

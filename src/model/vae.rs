@@ -3,17 +3,16 @@
 use burn::{
     config::Config,
     module::Module,
-    nn::{
-        conv::Conv2d,
-        interpolate::{Interpolate2d, Interpolate2dConfig, InterpolateMode},
-    },
-    tensor::{Device, Tensor, activation::silu},
+    nn::conv::Conv2d,
+    tensor::{Device, Tensor},
 };
 
-use super::{Cost, ModelConfig};
-use crate::nn::{
-    GroupNorm, GroupNormConfig, Pyramid, PyramidConfig, ResidualBlock, ResidualBlockConfig,
-    conv1x1, conv3x3,
+use crate::{
+    kernel,
+    nn::{
+        Cost, GroupNorm, GroupNormConfig, Impossible, ModelConfig, Pyramid, PyramidConfig,
+        ResidualBlock, ResidualBlockConfig, config::check, conv1x1, conv3x3,
+    },
 };
 
 /// Configuration of a [`Vae`].
@@ -49,7 +48,6 @@ pub struct Vae {
     levels: Vec<Level>,
     norm: GroupNorm,
     head: Conv2d,
-    upsample: Interpolate2d,
 }
 
 /// The blocks at one size and the map to the next larger one's channels.
@@ -120,30 +118,22 @@ impl VaeConfig {
 impl ModelConfig for VaeConfig {
     type Model = Vae;
 
-    fn check(&self) -> Result<(), String> {
-        let levels = self.channels.len();
-        let rules = [
+    fn check(&self) -> Result<(), Impossible> {
+        self.encoder().check()?;
+        check(&[
             (
                 (1..=64).contains(&self.latent_channels),
                 "latent_channels must be 1 to 64",
             ),
             (
-                self.decoder_blocks.len() == levels,
+                self.decoder_blocks.len() == self.channels.len(),
                 "decoder_blocks must have a number for each of channels",
             ),
             (
                 self.decoder_blocks.iter().all(|&n| n <= 64),
                 "decoder_blocks must be at most 64 a level",
             ),
-        ];
-        let broken = rules
-            .iter()
-            .find(|(holds, _)| !holds)
-            .map(|(_, rule)| *rule);
-        match self.encoder().check().err().or(broken) {
-            Some(rule) => Err(format!("its configuration is not possible: {rule}")),
-            None => Ok(()),
-        }
+        ])
     }
 
     fn init(&self, device: &Device) -> Vae {
@@ -167,10 +157,6 @@ impl ModelConfig for VaeConfig {
             levels: (0..=last).rev().map(level).collect(),
             norm: GroupNormConfig::new(self.channels[0]).init(device),
             head: conv3x3([self.channels[0], 4 * self.picture_channels], 1, device),
-            upsample: Interpolate2dConfig::new()
-                .with_scale_factor(Some([2.0, 2.0]))
-                .with_mode(InterpolateMode::Nearest)
-                .init(),
         }
     }
 
@@ -183,7 +169,7 @@ impl Vae {
     /// # Shapes
     /// `x` [n, picture channels, size, size], in [-1, 1].
     pub fn encode(&self, x: Tensor<4>) -> Posterior {
-        let both = self.posterior.forward(self.encoder.forward(x));
+        let both = kernel::conv2d(self.encoder.forward(x), &self.posterior, None);
         let channels = both.dims()[1] / 2;
         Posterior {
             mean: both.clone().narrow(1, 0, channels),
@@ -194,17 +180,19 @@ impl Vae {
     /// # Shapes
     /// `z` [n, latent channels, h, w]; returns [n, picture channels, size, size], about [-1, 1].
     pub fn decode(&self, z: Tensor<4>) -> Tensor<4> {
-        let h = self.levels.iter().fold(self.stem.forward(z), |h, level| {
+        let stem = kernel::conv2d(z, &self.stem, None);
+        let h = self.levels.iter().fold(stem, |h, level| {
             let h = level
                 .blocks
                 .iter()
                 .fold(h, |h, block| block.forward(h, None));
             match &level.narrow {
-                Some(narrow) => self.upsample.forward(narrow.forward(h)),
+                Some(narrow) => kernel::upsample(kernel::conv2d(h, narrow, None), None),
                 None => h,
             }
         });
-        depth_to_space(self.head.forward(silu(self.norm.forward(h, None))))
+        let h = kernel::norm_conv2d(h, self.norm.silu(None), &self.head, None);
+        depth_to_space(h)
     }
 }
 

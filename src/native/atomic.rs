@@ -1,35 +1,113 @@
 //! Files that are either whole or absent: written beside their place, then renamed into it.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
-/// Writes `bytes` to `path`, in one piece: a reader, or a process killed at any moment, leaves the old
-/// file or the new one, never a part. Missing folders are made.
+/// A file in the making. Once it is [kept](Draft::keep), it replaces the old one in one piece; dropped before
+/// that, it was never there. What is no plain file is not replaced but written into: a device, a pipe, or a
+/// link, which may lead to standard output.
+#[derive(Debug)]
+pub struct Draft {
+    path: PathBuf,
+    to: To,
+}
+
+#[derive(Debug)]
+enum To {
+    /// A file of its own in the same folder, since a rename is atomic only within one file system.
+    Beside(NamedTempFile),
+    Through(File),
+}
+
+impl Draft {
+    /// Begins a file. Missing folders are made.
+    ///
+    /// # Errors
+    /// The operating system's, its kind kept, as a sentence that names `path` and says what to do.
+    pub fn begin(path: &Path) -> io::Result<Self> {
+        let begin = || match fs::symlink_metadata(path) {
+            Ok(there) if there.is_dir() => Err(ErrorKind::IsADirectory.into()),
+            Ok(there) if !there.is_file() => Ok(To::Through(File::create(path)?)),
+            _ => {
+                let folder = folder_of(path);
+                fs::create_dir_all(&folder)?;
+                Ok(To::Beside(beside(&folder)?))
+            }
+        };
+        match begin() {
+            Ok(to) => Ok(Self {
+                path: path.into(),
+                to,
+            }),
+            Err(error) => Err(explain("write", path, &error)),
+        }
+    }
+
+    /// Puts the file in its place.
+    ///
+    /// # Errors
+    /// As [`Draft::begin`]; the old file is then untouched.
+    pub fn keep(self) -> io::Result<()> {
+        let Self { path, to } = self;
+        let keep = || match to {
+            To::Beside(file) => {
+                file.as_file().sync_all()?;
+                file.persist(&path).map_err(|refused| refused.error)?;
+                sync_folder(&folder_of(&path));
+                Ok(())
+            }
+            To::Through(mut file) => file.flush(),
+        };
+        keep().map_err(|error| explain("write", &path, &error))
+    }
+
+    fn file(&self) -> &File {
+        match &self.to {
+            To::Beside(file) => file.as_file(),
+            To::Through(file) => file,
+        }
+    }
+
+    fn explained<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|error| explain("write", &self.path, &error))
+    }
+}
+
+impl Write for &Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.explained(self.file().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.explained(self.file().flush())
+    }
+}
+
+impl Seek for &Draft {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.explained(self.file().seek(to))
+    }
+}
+
+/// Writes `bytes` to `path` as a [`Draft`]: a reader, or a process killed at any moment, leaves the old file or the
+/// new one, never a part.
 ///
 /// # Errors
-/// The operating system's, its kind kept, as a sentence that names `path` and says what to do.
+/// As [`Draft::begin`].
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let attempt = || {
-        let folder = folder_of(path);
-        fs::create_dir_all(&folder)?;
-        let mut file = beside(&folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|refused| refused.error)?;
-        sync_folder(&folder);
-        Ok(())
-    };
-    attempt().map_err(|error| explain("write", path, &error))
+    let draft = Draft::begin(path)?;
+    (&draft).write_all(bytes)?;
+    draft.keep()
 }
 
 /// Makes `folder` where it is missing and makes sure that a file can be written there, so that a long
 /// run finds out at its start.
 ///
 /// # Errors
-/// As [`write`](fn@write).
+/// As [`Draft::begin`].
 pub fn ready(folder: &Path) -> io::Result<()> {
     let attempt = || {
         fs::create_dir_all(folder)?;
@@ -41,7 +119,7 @@ pub fn ready(folder: &Path) -> io::Result<()> {
 /// Reads a whole file.
 ///
 /// # Errors
-/// As [`write`](fn@write).
+/// As [`Draft::begin`].
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     fs::read(path).map_err(|error| explain("read", path, &error))
 }
@@ -53,7 +131,6 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// A file of its own in the same folder, since a rename is atomic only within one file system.
 fn beside(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = Builder::new();
     builder.prefix(".unnoise-").suffix(".part");
@@ -131,6 +208,35 @@ mod tests {
         assert!(error.contains("cannot write"), "{error}");
         assert_eq!(fs::read(&file).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_plain_file_is_written_into() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let is_link = |name: &str| at(name).symlink_metadata().unwrap().is_symlink();
+        for (link, target) in [("full", "/dev/null"), ("there", "a file"), ("not", "yet")] {
+            std::os::unix::fs::symlink(target, at(link)).unwrap();
+        }
+        fs::write(at("a file"), b"an old and longer one").unwrap();
+        for link in ["full", "there", "not"] {
+            write(&at(link), b"new").unwrap();
+            assert!(is_link(link), "{link}");
+        }
+        assert_eq!(fs::read(at("a file")).unwrap(), b"new");
+        assert_eq!(fs::read(at("yet")).unwrap(), b"new");
+
+        let pipe = at("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read(pipe).unwrap()
+        });
+        write(&pipe, b"new").unwrap();
+        assert_eq!(reader.join().unwrap(), b"new");
+        assert!(!pipe.is_file());
     }
 
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! The loss curve of a training run as a PNG.
+//! The loss curve of a training run as a PNG, and what other charts share with it.
 
 use std::ops::Range;
 use std::path::Path;
@@ -12,8 +12,8 @@ use super::picture::{self, PictureError};
 
 const WIDTH: u32 = 960;
 const HEIGHT: u32 = 540;
-const FONT: &str = "sans-serif";
-const COLOURS: [RGBColor; 4] = [
+pub(super) const FONT: &str = "sans-serif";
+pub(super) const COLOURS: [RGBColor; 4] = [
     RGBColor(31, 119, 180),
     RGBColor(214, 96, 39),
     RGBColor(44, 140, 60),
@@ -53,9 +53,7 @@ pub fn save(path: &Path, x_label: &str, series: &[Series]) -> Result<(), ChartEr
 
 fn draw(pixels: &mut [u8], x_label: &str, series: &[Series]) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| error.to_string();
-    // The font travels with the program: a machine that trains may have none.
-    register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
-        .map_err(|_| "the built-in font is damaged".to_string())?;
+    register()?;
 
     let shown: Vec<(&str, Vec<(f64, f64)>)> = series
         .iter()
@@ -124,6 +122,12 @@ fn draw(pixels: &mut [u8], x_label: &str, series: &[Series]) -> Result<(), Strin
     root.present().map_err(|e| failed(&e))
 }
 
+/// The font travels with the program: a machine that trains may have none.
+pub(super) fn register() -> Result<(), String> {
+    register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
+        .map_err(|_| "the built-in font is damaged".to_string())
+}
+
 /// Three significant digits.
 fn significant(value: f64) -> String {
     let decimals = (2 - value.log10().floor() as i32).clamp(0, 12) as usize;
@@ -131,7 +135,7 @@ fn significant(value: f64) -> String {
 }
 
 /// The range of `values`, wider by the share `margin` on either side, and never empty.
-fn span(values: impl Iterator<Item = f64>, margin: f64) -> Range<f64> {
+pub(super) fn span(values: impl Iterator<Item = f64>, margin: f64) -> Range<f64> {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
         (low.min(v), high.max(v))
     });
@@ -170,7 +174,7 @@ mod tests {
                 points,
             };
             save(&path, "epoch", std::slice::from_ref(&series)).unwrap();
-            drawn.push(picture::read_png(&path).unwrap().values);
+            drawn.push(picture::read(&path).unwrap().values);
         }
         save(&path, "epoch", &[]).unwrap();
         // Text is drawn on any machine: there is ink in the strip where the axis labels stand.

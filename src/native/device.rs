@@ -1,18 +1,21 @@
 //! Which device computes: chosen at run time from those that were built in.
 
-use std::{fmt, str::FromStr};
-
 use burn::tensor::Device;
+use strum::{EnumString, VariantArray};
 use thiserror::Error;
 
+use crate::name::UnknownName;
+
 /// A device by the name that the command line takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display, EnumString, VariantArray)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownName, parse_err_fn = unknown)]
 pub enum DeviceKind {
     /// The fastest that was built in: CUDA, then WebGPU's native cousins, then the CPU.
     Auto,
     /// The CPU, by burn-flex.
     Cpu,
     /// The CPU, by burn-ndarray.
+    #[strum(serialize = "ndarray")]
     NdArray,
     /// The CPU, by LibTorch.
     Tch,
@@ -28,43 +31,13 @@ pub enum DeviceError {
     /// The feature was not compiled in.
     #[error("this unnoise was built without the device \"{0}\": rebuild it with `--features {1}`")]
     NotBuilt(DeviceKind, &'static str),
-    /// No such name.
-    #[error("\"{0}\" is no device: choose auto, cpu, ndarray, tch, wgpu or cuda")]
-    Unknown(String),
     /// The driver or the adapter is missing.
     #[error("the device \"{0}\" cannot be used on this machine ({1}): try `--device cpu`")]
     Unusable(DeviceKind, String),
 }
 
-impl fmt::Display for DeviceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Cpu => "cpu",
-            Self::NdArray => "ndarray",
-            Self::Tch => "tch",
-            Self::Wgpu => "wgpu",
-            Self::Cuda => "cuda",
-        })
-    }
-}
-
-impl FromStr for DeviceKind {
-    type Err = DeviceError;
-
-    fn from_str(name: &str) -> Result<Self, DeviceError> {
-        [
-            Self::Auto,
-            Self::Cpu,
-            Self::NdArray,
-            Self::Tch,
-            Self::Wgpu,
-            Self::Cuda,
-        ]
-        .into_iter()
-        .find(|kind| kind.to_string() == name)
-        .ok_or_else(|| DeviceError::Unknown(name.into()))
-    }
+fn unknown(name: &str) -> UnknownName {
+    UnknownName::new("device", name, DeviceKind::VARIANTS)
 }
 
 impl DeviceKind {

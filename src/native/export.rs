@@ -1,6 +1,7 @@
-//! A training run → a quantised weights file and its line in the manifest.
+//! A training run → a quantised weights file and its line in the manifest. Tensors keep the names that they have here,
+//! which [`weights`] says how to read.
 
-use std::{io::ErrorKind, path::Path};
+use std::path::Path;
 
 use burn::tensor::Device;
 use serde_json::json;
@@ -9,16 +10,17 @@ use thiserror::Error;
 use super::{
     atomic,
     device::DeviceKind,
-    sample::{self, SampleError, Trained},
+    store::{self, Checkpoint, StoreError, Trained},
 };
 use crate::{
     library::Network,
     model::{
-        ModelConfig, clip::ClipConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig,
-        unet::UnetConfig, vae::VaeConfig,
+        clip::ClipConfig, noise_level::NoiseLevelConfig, scorer::ScorerConfig, unet::UnetConfig,
+        vae::VaeConfig,
     },
-    native::{device::DeviceError, train::Checkpoint},
-    weights::{self, Entry, Manifest, Source, WeightsError},
+    native::device::DeviceError,
+    nn::ModelConfig,
+    weights::{self, Entry, Source, WeightsError},
 };
 
 /// An export that failed; the weights folder is then as it was.
@@ -26,7 +28,7 @@ use crate::{
 pub enum ExportError {
     /// The run.
     #[error(transparent)]
-    Run(#[from] SampleError),
+    Run(#[from] StoreError),
     /// The weights.
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -44,7 +46,7 @@ pub enum ExportError {
 /// [`ExportError`].
 pub fn network(network: Network, run: &Path, folder: &Path) -> Result<Entry, ExportError> {
     let device = DeviceKind::Cpu.open()?;
-    let checkpoint = Checkpoint::open(run).map_err(SampleError::from)?;
+    let checkpoint = Checkpoint::open(run).map_err(StoreError::from)?;
     let source = Trained(&checkpoint, network);
     let (entry, bytes) = match network {
         Network::Unet | Network::UnetBlind | Network::Text => {
@@ -55,16 +57,12 @@ pub fn network(network: Network, run: &Path, folder: &Path) -> Result<Entry, Exp
         Network::Vae => encode::<VaeConfig>(&source, &device)?,
         Network::Clip => encode::<ClipConfig>(&source, &device)?,
     };
+    // Before anything is written: a manifest that cannot be read must not be replaced.
+    store::manifest_or_new(folder)?;
     atomic::write(&folder.join(&entry.file), &bytes)?;
-    let mut manifest = match sample::manifest(folder) {
-        Ok(manifest) => manifest,
-        Err(SampleError::File(error)) if error.kind() == ErrorKind::NotFound => Manifest::default(),
-        // Damaged, or another version's: only exporting again makes it good.
-        Err(SampleError::Weights(..)) => Manifest::default(),
-        Err(other) => return Err(other.into()),
-    };
-    manifest.models.insert(network.name().into(), entry.clone());
-    write_manifest(folder, &manifest)?;
+    store::change_manifest(folder, |manifest| {
+        manifest.models.insert(network.name().into(), entry.clone());
+    })?;
     Ok(entry)
 }
 
@@ -73,7 +71,7 @@ fn encode<C: ModelConfig>(
     source: &Trained,
     device: &Device,
 ) -> Result<(Entry, Vec<u8>), ExportError> {
-    let (model, config) = source.open::<C>(device).map_err(SampleError::from)?;
+    let (model, config) = source.open::<C>(device).map_err(StoreError::from)?;
     let Trained(
         Checkpoint {
             identity, progress, ..
@@ -85,7 +83,7 @@ fn encode<C: ModelConfig>(
     let bytes = weights::encode(model, &file)?;
     let last = progress.metrics.last();
     let mut training = json!({
-        "data": "MNIST, 60,000 training digits",
+        "data": identity.learned().to_string(),
         "recipe": identity.training,
         "steps": progress.step,
         "seconds": progress.seconds,
@@ -105,20 +103,9 @@ fn encode<C: ModelConfig>(
         mflop_per_call: cost.mflop(),
         training,
         quality: serde_json::Value::Null,
+        classes: source.classes(),
+        fit: None,
         file,
     };
     Ok((entry, bytes))
-}
-
-/// Replaces `manifest.json`.
-///
-/// # Errors
-/// [`ExportError::Io`].
-pub fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), ExportError> {
-    let mut json = serde_json::to_string_pretty(manifest).expect("a manifest is plain data");
-    json.push('\n');
-    Ok(atomic::write(
-        &folder.join("manifest.json"),
-        json.as_bytes(),
-    )?)
 }

@@ -1,12 +1,12 @@
 //! IDX, MNIST's own file format: a magic number, the sizes, then the bytes; big-endian, often gzipped.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use thiserror::Error;
 
-use super::atomic;
+use super::atomic::{self, Draft};
 
 const IMAGES: u32 = 2051; // unsigned bytes, three dimensions
 const LABELS: u32 = 2049; // unsigned bytes, one dimension
@@ -88,49 +88,95 @@ pub fn read_labels(path: &Path) -> Result<Vec<u8>, IdxError> {
     at(path, || parse_labels(&unpack(atomic::read(path)?)?))
 }
 
-/// Writes `pixels`, a whole number of `height * width` pictures.
-///
-/// # Errors
-/// As [`atomic::write`].
-pub fn write_images(path: &Path, pixels: &[u8], height: u32, width: u32) -> io::Result<()> {
+/// A file of pictures or of labels that grows.
+#[derive(Debug)]
+pub struct Growing {
+    draft: Draft,
+    count: u32,
+}
+
+impl Growing {
+    /// Begins a file of pictures.
+    ///
+    /// # Errors
+    /// As [`Draft::begin`].
+    pub fn images(path: &Path, height: u32, width: u32) -> io::Result<Self> {
+        Self::begin(path, &[IMAGES, 0, height, width])
+    }
+
+    /// Begins a file of labels.
+    ///
+    /// # Errors
+    /// As [`Draft::begin`].
+    pub fn labels(path: &Path) -> io::Result<Self> {
+        Self::begin(path, &[LABELS, 0])
+    }
+
+    fn begin(path: &Path, numbers: &[u32]) -> io::Result<Self> {
+        let draft = Draft::begin(path)?;
+        (&draft).write_all(&header(numbers))?;
+        Ok(Self { draft, count: 0 })
+    }
+
+    /// Adds a picture, or a label.
+    ///
+    /// # Errors
+    /// As [`Draft::begin`].
+    pub fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.count += 1;
+        (&self.draft).write_all(bytes)
+    }
+
+    /// Puts the file in its place, with as many as it has.
+    ///
+    /// # Errors
+    /// As [`Draft::keep`].
+    pub fn keep(self) -> io::Result<()> {
+        let mut file = &self.draft;
+        file.seek(SeekFrom::Start(4))?;
+        file.write_all(&self.count.to_be_bytes())?;
+        self.draft.keep()
+    }
+}
+
+/// A file of `pixels`, a whole number of `height * width` pictures.
+pub fn image_bytes(pixels: &[u8], height: u32, width: u32) -> Vec<u8> {
     let size = (height as usize * width as usize).max(1);
     debug_assert_eq!(pixels.len() % size, 0, "whole pictures only");
     let count = (pixels.len() / size) as u32;
-    atomic::write(
-        path,
-        &[&header(&[IMAGES, count, height, width]), pixels].concat(),
-    )
+    [&header(&[IMAGES, count, height, width]), pixels].concat()
 }
 
-/// Writes `labels`.
-///
-/// # Errors
-/// As [`atomic::write`].
-pub fn write_labels(path: &Path, labels: &[u8]) -> io::Result<()> {
-    atomic::write(
-        path,
-        &[&header(&[LABELS, labels.len() as u32]), labels].concat(),
-    )
+/// A file of `labels`.
+pub fn label_bytes(labels: &[u8]) -> Vec<u8> {
+    [&header(&[LABELS, labels.len() as u32]), labels].concat()
 }
 
-/// `bytes` without their gzip wrapping, if they have one.
+/// `bytes` without their gzip wrapping, if they have one. What follows the last stream is left alone, as gzip
+/// does: a tape or a disk pads a file.
 ///
 /// # Errors
 /// [`Problem::Gzip`], [`Problem::Huge`].
 pub fn unpack(bytes: Vec<u8>) -> Result<Vec<u8>, Problem> {
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
+    const MAGIC: &[u8] = &[0x1f, 0x8b];
+    if !bytes.starts_with(MAGIC) {
         return Ok(bytes);
     }
     let mut unpacked = Vec::new();
-    MultiGzDecoder::new(&bytes[..])
-        .take(MOST + 1)
-        .read_to_end(&mut unpacked)
-        .map_err(Problem::Gzip)?;
-    if unpacked.len() as u64 > MOST {
-        Err(Problem::Huge)
-    } else {
-        Ok(unpacked)
+    let mut rest = &bytes[..];
+    while rest.starts_with(MAGIC) {
+        let mut stream = GzDecoder::new(rest);
+        let most = MOST + 1 - unpacked.len() as u64;
+        (&mut stream)
+            .take(most)
+            .read_to_end(&mut unpacked)
+            .map_err(Problem::Gzip)?;
+        if unpacked.len() as u64 > MOST {
+            return Err(Problem::Huge);
+        }
+        rest = stream.into_inner();
     }
+    Ok(unpacked)
 }
 
 /// Pictures from an unpacked file's bytes.

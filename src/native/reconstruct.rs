@@ -1,17 +1,18 @@
 //! Pictures through the autoencoder and back.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use image::{DynamicImage, imageops::FilterType};
+use image::{DynamicImage, ImageFormat, imageops::FilterType};
 use thiserror::Error;
 
 use super::{
-    idx::{self, IdxError},
-    picture::{self, Picture, PictureError},
+    atomic,
+    idx::{self, Growing, IdxError, Images, Problem},
+    picture::{self, Layout, Picture, PictureError, PngSheet, mean_square, psnr},
 };
 use crate::{
-    image::{from_pixel, to_pixel},
+    image::from_pixel,
     model::vae::{Vae, VaeConfig},
 };
 
@@ -27,9 +28,18 @@ pub enum ReconstructError {
     /// A file of many pictures.
     #[error(transparent)]
     Idx(#[from] IdxError),
-    /// The output.
+    /// The input or the output.
     #[error(transparent)]
     File(#[from] std::io::Error),
+    /// Neither a picture nor many.
+    #[error("{} is neither a PNG or JPEG picture nor a file of pictures in MNIST's format", .0.display())]
+    Kind(PathBuf),
+    /// No pictures, or pictures without pixels.
+    #[error("{} holds no pictures", .0.display())]
+    Empty(PathBuf),
+    /// A name that says another format than the input has.
+    #[error("{} would not be what its name says: a file of pictures in MNIST's format becomes another one, so leave out the extension", .0.display())]
+    Format(PathBuf),
     /// The device failed.
     #[error("the device failed ({0}): try `--device cpu`")]
     Device(String),
@@ -42,14 +52,14 @@ pub struct Outcome {
     pub count: usize,
     /// Whether they had to be brought to the network's size.
     pub resized: bool,
-    /// Mean square error of a value in [-1, 1], at the network's size.
+    /// [`mean_square`] at the network's size.
     pub mse: f64,
 }
 
 impl Outcome {
-    /// 10·log₁₀(2² / mse), in decibels.
+    /// As [`psnr`].
     pub fn psnr(&self) -> f64 {
-        10.0 * (4.0 / self.mse).log10()
+        psnr(self.mse)
     }
 }
 
@@ -64,52 +74,55 @@ pub struct Reconstruction<'a> {
 }
 
 impl Reconstruction<'_> {
-    /// A PNG → a PNG of the network's size; a file of pictures in MNIST's format → one of as many, of the
-    /// same size.
+    /// A picture → a PNG of the network's size; a file of pictures in MNIST's format → one of as many, of the
+    /// same size. Which it is, its first bytes say.
     ///
     /// # Errors
     /// [`ReconstructError`].
     pub fn file(&self, from: &Path, to: &Path) -> Result<Outcome, ReconstructError> {
-        let png = from
-            .extension()
-            .is_some_and(|name| name.eq_ignore_ascii_case("png"));
-        if png {
-            self.png(from, to)
-        } else {
-            self.idx(from, to)
+        let bytes = atomic::read(from)?;
+        if picture::is_picture(&bytes) {
+            return self.picture(&picture::decode(from, bytes)?, to);
+        }
+        let images = idx::unpack(bytes).and_then(|bytes| idx::parse_images(&bytes));
+        match images {
+            Ok(images) if images.pixels.is_empty() => Err(ReconstructError::Empty(from.into())),
+            Ok(images) => self.idx(&images, to),
+            // What is too short for a header is no such file either.
+            Err(Problem::Magic { .. } | Problem::Length { got: ..16, .. }) => {
+                Err(ReconstructError::Kind(from.into()))
+            }
+            Err(problem) => Err(IdxError {
+                path: from.into(),
+                problem,
+            }
+            .into()),
         }
     }
 
-    fn png(&self, from: &Path, to: &Path) -> Result<Outcome, ReconstructError> {
-        let original = picture::read_png(from)?;
-        let (fitted, resized) = self.fit(&original)?;
+    fn picture(&self, original: &Picture, to: &Path) -> Result<Outcome, ReconstructError> {
+        let layout = Layout::new(1, self.config.picture(), 1, 0)?;
+        let mut sheet = PngSheet::begin(to, layout)?;
+        let (fitted, resized) = self.fit(original)?;
         let decoded = self.through(std::slice::from_ref(&fitted))?.swap_remove(0);
-        let [channels, height, width] = self.config.picture();
-        picture::save_png(
-            to,
-            &picture::grid(
-                std::slice::from_ref(&decoded),
-                width,
-                height,
-                channels,
-                1,
-                0,
-            )?,
-        )?;
+        sheet.add(&decoded)?;
+        sheet.keep()?;
         Ok(Outcome {
             count: 1,
             resized,
-            mse: mean_square(&[fitted], &[decoded]),
+            mse: mean_square(&fitted, &decoded),
         })
     }
 
-    fn idx(&self, from: &Path, to: &Path) -> Result<Outcome, ReconstructError> {
-        let images = idx::read_images(from)?;
+    fn idx(&self, images: &Images, to: &Path) -> Result<Outcome, ReconstructError> {
+        if ImageFormat::from_path(to).is_ok() {
+            return Err(ReconstructError::Format(to.into()));
+        }
         let (height, width) = (images.height, images.width);
-        let size = (height * width).max(1);
+        let mut out = Growing::images(to, height as u32, width as u32)?;
         let mut resized = false;
         let mut fitted = Vec::with_capacity(images.count);
-        for pixels in images.pixels.chunks(size) {
+        for pixels in images.pixels.chunks(height * width) {
             let (picture, was_resized) = self.fit(&Picture {
                 width,
                 height,
@@ -121,16 +134,15 @@ impl Reconstruction<'_> {
         }
         let decoded = self.through(&fitted)?;
         let [channels, h, w] = self.config.picture();
-        let mut pixels = Vec::with_capacity(images.pixels.len());
         for values in &decoded {
             let image = picture::grid(std::slice::from_ref(values), w, h, channels, 1, 0)?;
-            pixels.extend(resize(&image, width, height).into_luma8().into_raw());
+            out.add(&resize(&image, width, height).into_luma8().into_raw())?;
         }
-        idx::write_images(to, &pixels, height as u32, width as u32)?;
+        out.keep()?;
         Ok(Outcome {
             count: fitted.len(),
             resized,
-            mse: mean_square(&fitted, &decoded),
+            mse: mean_square(fitted.iter().flatten(), decoded.iter().flatten()),
         })
     }
 
@@ -173,12 +185,4 @@ impl Reconstruction<'_> {
 
 fn resize(image: &DynamicImage, width: usize, height: usize) -> DynamicImage {
     image.resize_exact(width as u32, height as u32, FilterType::CatmullRom)
-}
-
-/// Of what can be seen: values are rounded to 8 bits.
-fn mean_square(a: &[Vec<f32>], b: &[Vec<f32>]) -> f64 {
-    let seen = |v: f32| f64::from(from_pixel(to_pixel(v)));
-    let pairs = a.iter().flatten().zip(b.iter().flatten());
-    let sum: f64 = pairs.map(|(&a, &b)| (seen(a) - seen(b)).powi(2)).sum();
-    sum / a.iter().map(Vec::len).sum::<usize>().max(1) as f64
 }

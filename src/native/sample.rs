@@ -2,27 +2,26 @@
 
 use std::{
     io,
-    path::{Path, PathBuf},
     rc::Rc,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use burn::{module::Module, tensor::Device};
+use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 use thiserror::Error;
 
+use super::{
+    data::{About, DataSet},
+    picture::PictureError,
+};
 use crate::{
-    denoiser::Denoiser,
-    generation::{Generation, GenerationError, Request, Settings, SettingsError},
+    classes::Classes,
+    denoiser::{Decoder, Denoiser},
+    generation::{Decode, Generation, GenerationError, Request, Settings, SettingsError},
     image::to_pixel,
-    library::{Library, Network},
-    model::ModelConfig,
-    native::{
-        atomic,
-        data::Mnist,
-        train::{self, Checkpoint, CheckpointError},
-    },
-    weights::{Entry, Manifest, Source, WeightsError, WeightsFile},
 };
 
 /// Pictures generated at once; more gain nothing.
@@ -37,167 +36,117 @@ pub enum SampleError {
     /// The run.
     #[error(transparent)]
     Generation(#[from] GenerationError),
-    /// The weights.
-    #[error("{folder}: {error}", folder = .0.display(), error = .1)]
-    Weights(PathBuf, WeightsError),
-    /// The checkpoint.
+    /// A picture that cannot be kept.
     #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// A file of weights.
-    #[error("{0}: train and export the weights, or name their folder with --weights DIR")]
-    File(io::Error),
+    Picture(#[from] PictureError),
+    /// What came of it cannot be said.
+    #[error(transparent)]
+    Io(#[from] io::Error),
     /// Ctrl-C.
     #[error("interrupted: no picture was kept")]
     Interrupted,
 }
 
-/// The manifest of a folder of weights.
-///
-/// # Errors
-/// [`SampleError::File`], [`SampleError::Weights`].
-pub fn manifest(folder: &Path) -> Result<Manifest, SampleError> {
-    let json = atomic::read(&folder.join("manifest.json")).map_err(SampleError::File)?;
-    Manifest::parse(&String::from_utf8_lossy(&json))
-        .map_err(|e| SampleError::Weights(folder.into(), e))
+/// Takes a picture, height × width × channels, and what was asked for.
+pub type Keep<'a> = dyn FnMut(&Request, &[f32]) -> Result<(), PictureError> + 'a;
+
+/// What draws, and how.
+pub struct Sampling<'a> {
+    /// What draws.
+    pub denoiser: Rc<dyn Denoiser>,
+    /// What makes pictures of it, if it draws latents.
+    pub decoder: Option<Rc<dyn Decoder>>,
+    /// The settings.
+    pub settings: Settings,
+    /// Where it computes.
+    pub device: &'a Device,
+    /// Stops it between two steps.
+    pub interrupted: &'a AtomicBool,
 }
 
-/// The exported networks of a folder of weights.
-///
-/// # Errors
-/// [`SampleError`].
-pub fn exported(
-    folder: &Path,
-    networks: &[Network],
-    device: &Device,
-) -> Result<Library, SampleError> {
-    let manifest = manifest(folder)?;
-    let mut library = Library::new(device.clone());
-    for &network in networks {
-        let Exported { entry, bytes } = &Exported::listed(&manifest, folder, network)?;
-        library
-            .load(network, &WeightsFile { entry, bytes })
-            .map_err(|e| SampleError::Weights(folder.into(), e))?;
+impl Sampling<'_> {
+    /// Channels, height and width of a picture.
+    pub fn shape(&self) -> [usize; 3] {
+        match &self.decoder {
+            Some(decoder) => decoder.shape(),
+            None => self.denoiser.shape(),
+        }
     }
-    Ok(library)
-}
 
-/// A weights file and its line in the manifest, read and not yet checked.
-#[derive(Clone, Debug)]
-pub struct Exported {
-    /// The line.
-    pub entry: Entry,
-    /// The file.
-    pub bytes: Vec<u8>,
-}
-
-impl Exported {
-    /// Those of a network in a folder of weights.
+    /// Generates a picture for each request, height × width × channels in [-1, 1], and hands it to `keep` as soon as
+    /// it is made, with a progress bar on a terminal.
     ///
     /// # Errors
-    /// [`SampleError::File`], [`SampleError::Weights`].
-    pub fn read(folder: &Path, network: Network) -> Result<Self, SampleError> {
-        Self::listed(&manifest(folder)?, folder, network)
+    /// [`SampleError`].
+    pub fn each(&self, requests: &[Request], keep: &mut Keep) -> Result<(), SampleError> {
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left")
+            .expect("a valid template");
+        let bar = ProgressBar::new(requests.len() as u64).with_style(style);
+        self.each_counted(requests, keep, &|made| bar.inc(made as u64))?;
+        bar.finish_and_clear();
+        Ok(())
     }
 
-    fn listed(manifest: &Manifest, folder: &Path, network: Network) -> Result<Self, SampleError> {
-        let entry = manifest
-            .model(network.name())
-            .map_err(|e| SampleError::Weights(folder.into(), e))?;
-        let bytes = atomic::read(&folder.join(&entry.file)).map_err(SampleError::File)?;
-        let entry = entry.clone();
-        Ok(Self { entry, bytes })
-    }
-}
-
-/// The averaged networks of training runs, before quantisation. Those that the last of them only leans on are
-/// taken as exported where they have no run: it was trained beside those.
-///
-/// # Errors
-/// [`SampleError`].
-pub fn trained(
-    runs: &Path,
-    weights: &Path,
-    networks: &[Network],
-    device: &Device,
-) -> Result<Library, SampleError> {
-    let run = |network: &Network| runs.join(network.name());
-    let (has_run, exported_only): (Vec<Network>, Vec<Network>) = networks
-        .iter()
-        .partition(|network| Some(*network) == networks.last() || train::is_run(&run(network)));
-    let mut library = exported(weights, &exported_only, device)?;
-    for network in has_run {
-        let checkpoint = Checkpoint::open(&run(&network))?;
-        library.load(network, &Trained(&checkpoint, network))?;
-    }
-    Ok(library)
-}
-
-/// The averaged network of a training run.
-pub struct Trained<'a>(pub &'a Checkpoint, pub Network);
-
-impl Source for Trained<'_> {
-    type Error = CheckpointError;
-
-    fn open<C: ModelConfig>(&self, device: &Device) -> Result<(C::Model, C), CheckpointError> {
-        let Self(checkpoint, network) = self;
-        let config: C = checkpoint.config(network.name())?;
-        let average = checkpoint.average(config.init(device))?.to_device(device);
-        Ok((average, config))
-    }
-
-    fn misfit(&self, reason: &str) -> CheckpointError {
-        self.0.misfit(reason)
-    }
-}
-
-/// Generates a picture for each request, each height × width × channels in [-1, 1], of the denoiser's
-/// [`Denoiser::picture_shape`], with a progress bar on a terminal. `interrupted` stops it between two steps.
-///
-/// # Errors
-/// [`SampleError`].
-pub fn sample(
-    denoiser: Rc<dyn Denoiser>,
-    settings: &Settings,
-    requests: &[Request],
-    device: &Device,
-    interrupted: &AtomicBool,
-) -> Result<Vec<Vec<f32>>, SampleError> {
-    let pixels: usize = denoiser.picture_shape().iter().product();
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left")
-        .expect("a valid template");
-    let bar = ProgressBar::new(requests.len() as u64).with_style(style);
-    let mut pictures = Vec::with_capacity(requests.len());
-    for batch in requests.chunks(BATCH) {
-        let mut run = Generation::new(denoiser.clone(), settings, batch, device)?;
-        while pollster::block_on(run.next())?.is_some() {
-            if interrupted.load(Ordering::Relaxed) {
-                return Err(SampleError::Interrupted);
+    /// The same for a bar of the caller's: `count` is told how many more pictures are made.
+    ///
+    /// # Errors
+    /// [`SampleError`].
+    pub fn each_counted(
+        &self,
+        requests: &[Request],
+        keep: &mut Keep,
+        count: &dyn Fn(usize),
+    ) -> Result<(), SampleError> {
+        for batch in requests.chunks(BATCH) {
+            let run = Generation::new(self.denoiser.clone(), &self.settings, batch, self.device)?;
+            let mut run = run.decoding(self.decoder.clone(), Decode::Last);
+            while pollster::block_on(run.next())?.is_some() {
+                if self.interrupted.load(Ordering::Relaxed) {
+                    return Err(SampleError::Interrupted);
+                }
             }
+            let last = run.frame();
+            let values = last.decoded.map_or(last.x, |decoded| decoded.x);
+            let pixels = values.len() / batch.len();
+            for (request, picture) in batch.iter().zip(values.chunks(pixels)) {
+                keep(request, picture)?;
+            }
+            count(batch.len());
         }
-        let decoded = pollster::block_on(run.pictures())?;
-        let values = decoded.unwrap_or_else(|| run.frame().x);
-        pictures.extend(values.chunks(pixels).map(<[f32]>::to_vec));
-        bar.inc(batch.len() as u64);
+        Ok(())
     }
-    bar.finish_and_clear();
-    Ok(pictures)
+
+    /// The pictures of [`Sampling::each`] together.
+    ///
+    /// # Errors
+    /// [`SampleError`].
+    pub fn all(&self, requests: &[Request]) -> Result<Vec<Vec<f32>>, SampleError> {
+        let mut pictures = Vec::with_capacity(requests.len());
+        self.each(requests, &mut |_, picture| {
+            pictures.push(picture.to_vec());
+            Ok(())
+        })?;
+        Ok(pictures)
+    }
 }
 
-/// As many of each digit, in turn, each from a seed of its own.
-pub fn balanced(count: usize, seed: u64) -> Vec<Request> {
+/// As many of each digit, or other class, in turn, each from a seed of its own.
+pub fn balanced(count: usize, seed: u64, classes: &Classes) -> Vec<Request> {
+    let classes = classes.len().max(1);
     (0..count)
         .map(|i| Request {
-            digit: Some((i % 10) as u8),
-            prompt: None,
+            digit: u8::try_from(i % classes).ok(),
             seed: seed.wrapping_add(i as u64),
+            ..Request::default()
         })
         .collect()
 }
 
-/// Pictures of digits in MNIST's own form, with the digits asked for as labels.
-pub fn as_mnist(pictures: &[Vec<f32>], requests: &[Request]) -> Mnist {
-    Mnist {
+/// Pictures as a set of such, with the classes asked for as labels.
+pub fn as_set(pictures: &[Vec<f32>], requests: &[Request], about: &Arc<About>) -> DataSet {
+    DataSet {
         images: pictures.iter().flatten().map(|&v| to_pixel(v)).collect(),
         labels: requests.iter().map(|r| r.digit.unwrap_or(0)).collect(),
+        about: about.clone(),
     }
 }

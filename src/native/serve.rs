@@ -1,12 +1,18 @@
 //! The built site on this machine's loopback address.
 
 use std::{
-    io::{self, Write},
+    io::{self, ErrorKind, Write},
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
-use axum::Router;
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
+    response::{IntoResponse, Response},
+};
 use thiserror::Error;
 use tower_http::services::ServeDir;
 
@@ -49,9 +55,42 @@ pub fn serve(site: &Path, port: u16) -> Result<(), ServeError> {
             "unnoise is at http://{address}/ (Ctrl-C stops it)"
         )
         .map_err(ServeError::Stopped)?;
-        let router = Router::new().fallback_service(ServeDir::new(site));
+        let files = ServeDir::new(site).precompressed_br();
+        let router =
+            Router::new().fallback(async move |request: Request| answer(files, request).await);
         axum::serve(listener, router)
             .await
             .map_err(ServeError::Stopped)
     })
+}
+
+/// A file, compressed where the browser takes that and the site has it. Whether a file whose name does not change
+/// with its content is still the same is asked each time: a page must not meet the parts of another version.
+async fn answer(mut files: ServeDir, request: Request) -> Response {
+    let lasts = is_named_by_content(request.uri().path());
+    let mut response = match files.try_call(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(error) => match error.kind() {
+            // Not there, or longer than the name of anything can be.
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => {
+                StatusCode::NOT_FOUND.into_response()
+            }
+            _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        },
+    };
+    let status = response.status();
+    let cache = match lasts && !status.is_client_error() && !status.is_server_error() {
+        true => "public, max-age=31536000, immutable",
+        false => "no-cache",
+    };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
+    response
+}
+
+/// Whether the name of a file, or that of its folder, holds a sum of the content, as in
+/// `unnoise.0123456789abcdef.wasm`.
+fn is_named_by_content(path: &str) -> bool {
+    let is_sum = |part: &str| part.len() == 16 && part.bytes().all(|b| b.is_ascii_hexdigit());
+    path.split(['/', '.']).any(is_sum)
 }

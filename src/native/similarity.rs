@@ -11,7 +11,8 @@ use thiserror::Error;
 
 use super::{
     atomic,
-    picture::{self, PictureError},
+    picture::{self, Picture, PictureError},
+    text,
 };
 use crate::{
     caption::{Tokenizer, Tokens},
@@ -30,7 +31,7 @@ pub enum SimilarityError {
     #[error(transparent)]
     File(#[from] io::Error),
     /// Nothing to compare.
-    #[error("{} holds no PNG pictures", .0.display())]
+    #[error("{} holds no PNG or JPEG pictures", .0.display())]
     NoPictures(PathBuf),
     /// Nothing to compare with.
     #[error("{} holds no texts: write one on each line", .0.display())]
@@ -47,24 +48,12 @@ pub struct Similarity {
     pub pictures: Vec<String>,
     /// The texts.
     pub texts: Vec<String>,
-    /// For each text what became of its words.
-    pub tokens: Vec<Tokens>,
     /// A row for each picture, a column for each text.
     pub cosines: Vec<Vec<f32>>,
 }
 
-/// The lines of a file; the last one may end without a line break.
-///
-/// # Errors
-/// The operating system's.
-pub fn lines(file: &Path) -> io::Result<Vec<String>> {
-    let bytes = atomic::read(file)?;
-    let text = String::from_utf8_lossy(&bytes);
-    Ok(text.lines().map(str::to_owned).collect())
-}
-
 impl Similarity {
-    /// Compares the PNG pictures of `folder`, brought to the network's size, with the lines of `texts`.
+    /// Compares the pictures of `folder`, brought to the network's size, with the lines of `texts`.
     ///
     /// # Errors
     /// [`SimilarityError`].
@@ -76,40 +65,27 @@ impl Similarity {
         device: &Device,
     ) -> Result<Self, SimilarityError> {
         let failed = |error: &dyn std::fmt::Display| SimilarityError::Device(error.to_string());
-        let lines = lines(texts)?;
+        let lines = text::lines(texts)?;
         if lines.is_empty() {
             return Err(SimilarityError::NoTexts(texts.into()));
         }
-        let paths = pngs(folder)?;
-        if paths.is_empty() {
+        let pictures = pictures(folder)?;
+        if pictures.is_empty() {
             return Err(SimilarityError::NoPictures(folder.into()));
         }
         let tokens: Vec<Tokens> = lines.iter().map(|text| tokenizer.encode(text)).collect();
-        let texts = clip.text().forward(&tokens).embedding.transpose();
-        let mut cosines = Vec::with_capacity(paths.len());
-        for path in &paths {
-            let picture = picture::read_png(path)?;
-            let image = picture::grid(
-                &[picture.values],
-                picture.width,
-                picture.height,
-                picture.channels,
-                1,
-                0,
-            )?;
-            let fitted = image.resize_exact(SIZE as u32, SIZE as u32, FilterType::CatmullRom);
-            let pixels = fitted.into_rgb8().into_raw();
-            let values: Vec<f32> = pixels.into_iter().map(from_pixel).collect();
+        let texts = clip.text().embedding(&tokens).transpose();
+        let mut cosines = Vec::with_capacity(pictures.len());
+        for (_, pixels) in &pictures {
+            let values: Vec<f32> = pixels.iter().map(|&p| from_pixel(p)).collect();
             let data = TensorData::new(values, [1, SIZE, SIZE, CHANNELS]);
             let x = Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2]);
             let row = clip.image(x).matmul(texts.clone());
             cosines.push(row.try_into_vec_as::<f32>().map_err(|e| failed(&e))?);
         }
-        let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into());
         Ok(Self {
-            pictures: paths.iter().filter_map(name).collect(),
+            pictures: pictures.into_iter().map(|(name, _)| name).collect(),
             texts: lines,
-            tokens,
             cosines,
         })
     }
@@ -132,24 +108,36 @@ impl Similarity {
     }
 }
 
-/// The PNG files of a folder, in the order of the alphabet.
-fn pngs(folder: &Path) -> io::Result<Vec<PathBuf>> {
+/// The pictures of a folder in the order of the alphabet, as names and as height × width × channels bytes of the
+/// network's size. Whatever is no picture by its first bytes, or hidden, is not meant: a folder collects such files.
+fn pictures(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, SimilarityError> {
     let named = |error: io::Error| {
         io::Error::new(
             error.kind(),
             format!("{} cannot be read: {error}", folder.display()),
         )
     };
-    let mut paths = Vec::new();
+    let mut pictures = Vec::new();
     for entry in fs::read_dir(folder).map_err(named)? {
         let path = entry.map_err(named)?.path();
-        if path
-            .extension()
-            .is_some_and(|e| e.eq_ignore_ascii_case("png"))
-        {
-            paths.push(path);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') || !path.is_file() {
+            continue;
         }
+        let bytes = atomic::read(&path)?;
+        if !picture::is_picture(&bytes) {
+            continue;
+        }
+        let Picture {
+            width,
+            height,
+            channels,
+            values,
+        } = picture::decode(&path, bytes)?;
+        let image = picture::grid(&[values], width, height, channels, 1, 0)?;
+        let fitted = image.resize_exact(SIZE as u32, SIZE as u32, FilterType::CatmullRom);
+        pictures.push((name.into_owned(), fitted.into_rgb8().into_raw()));
     }
-    paths.sort();
-    Ok(paths)
+    pictures.sort();
+    Ok(pictures)
 }

@@ -7,11 +7,11 @@ use burn::{
         Initializer, Linear, LinearConfig,
         conv::{Conv2d, Conv2dConfig},
     },
-    tensor::{Device, Tensor, activation::softmax},
+    tensor::{Device, Tensor},
 };
 
-use super::{GroupNorm, GroupNormConfig, conv1x1};
-use crate::model::Cost;
+use super::{Cost, GroupNorm, GroupNormConfig, conv1x1};
+use crate::kernel::{attend, conv2d, linear, norm_conv2d};
 
 /// Configuration of a [`SelfAttention`].
 #[derive(Config, Debug)]
@@ -56,19 +56,11 @@ impl SelfAttention {
     /// # Shapes
     /// `x` [n, c, h, w]; returns the same.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [n, c, h, w] = x.dims();
-        let d = c / self.heads;
-        let qkv = self
-            .qkv
-            .forward(self.norm.forward(x.clone(), None))
-            .reshape([n, 3, self.heads, d, h * w]);
-        let part = |i: usize| -> Tensor<4> {
-            qkv.clone()
-                .slice([0..n, i..i + 1])
-                .reshape([n, self.heads, d, h * w])
-        };
-        let mixed = attend(part(0), part(1), part(2));
-        x + self.out.forward(mixed.reshape([n, c, h, w]))
+        let c = x.dims()[1];
+        let qkv = norm_conv2d(x.clone(), self.norm.plain(), &self.qkv, None);
+        let queries = qkv.clone().narrow(1, 0, c);
+        let mixed = attend(queries, qkv.narrow(1, c, 2 * c), self.heads);
+        conv2d(mixed, &self.out, Some(x))
     }
 }
 
@@ -118,33 +110,25 @@ impl CrossAttentionConfig {
 }
 
 impl CrossAttention {
+    /// The keys and the values of a sentence's tokens, whatever the picture.
+    ///
     /// # Shapes
-    /// `x` [n, c, h, w]; `context` [n, tokens, context]; returns the shape of `x`.
-    pub fn forward(&self, x: Tensor<4>, context: &Tensor<3>) -> Tensor<4> {
-        let [n, c, h, w] = x.dims();
-        let [_, tokens, _] = context.dims();
-        let d = c / self.heads;
-        let q = self.queries.forward(self.norm.forward(x.clone(), None));
-        let q: Tensor<4> = q.reshape([n, self.heads, d, h * w]);
-        let kv = self.keys_values.forward(context.clone());
-        let part = |i: usize| -> Tensor<4> {
-            let half = kv.clone().narrow(2, i * c, c);
-            half.swap_dims(1, 2).reshape([n, self.heads, d, tokens])
-        };
-        let mixed = attend(q, part(0), part(1));
-        x + self.out.forward(mixed.reshape([n, c, h, w]))
+    /// `context` [n, tokens, context]; returns [n, 2c, tokens, 1].
+    pub fn keys_values(&self, context: &Tensor<3>) -> Tensor<4> {
+        let [n, tokens, width] = context.dims();
+        let rows = context.clone().reshape([n * tokens, width]);
+        let keys_values = linear(rows, &self.keys_values, None, false);
+        let keys_values: Tensor<3> = keys_values.reshape([n as i32, tokens as i32, -1]);
+        keys_values.swap_dims(1, 2).unsqueeze_dim(3)
     }
-}
 
-/// softmax(q kᵀ / √d) v for each head.
-///
-/// # Shapes
-/// `q` [n, heads, d, queries]; `k`, `v` [n, heads, d, keys]; returns the shape of `q`.
-fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
-    let [_, _, d, _] = q.dims();
-    let scores = (q / (d as f64).sqrt()).swap_dims(2, 3).matmul(k);
-    // [.., d, keys] × [.., keys, queries]
-    v.matmul(softmax(scores, 3).swap_dims(2, 3))
+    /// # Shapes
+    /// `x` [n, c, h, w]; `keys_values` as above; returns the shape of `x`.
+    pub fn forward(&self, x: Tensor<4>, keys_values: Tensor<4>) -> Tensor<4> {
+        let queries = norm_conv2d(x.clone(), self.norm.plain(), &self.queries, None);
+        let mixed = attend(queries, keys_values, self.heads);
+        conv2d(mixed, &self.out, Some(x))
+    }
 }
 
 /// What [`attend`] costs with `c` channels in all heads.

@@ -7,15 +7,14 @@ use burn::{
         Initializer, Linear, LinearConfig, PaddingConfig2d,
         conv::{Conv2d, Conv2dConfig},
     },
-    tensor::{
-        Device, Tensor,
-        activation::{sigmoid, silu},
-        module::conv_transpose2d,
-        ops::ConvTransposeOptions,
-    },
+    tensor::{Device, Tensor},
 };
 
-use crate::model::Cost;
+use super::{
+    Cost,
+    config::{Impossible, check},
+};
+use crate::kernel;
 
 /// Configuration of an [`Encoder`].
 #[derive(Config, Debug, PartialEq)]
@@ -54,21 +53,30 @@ struct Layer {
     modulation: Option<Linear>,
 }
 
-/// What [`Encoder::trace`] keeps: each layer's output [n, c, h, w], and its derivative at its place.
+/// What [`Encoder::trace`] keeps.
 pub struct Trace {
-    /// The layers' outputs, the encoder's own last.
+    /// The layers' outputs, [n, c, h, w], the encoder's own last.
     pub outputs: Vec<Tensor<4>>,
-    slopes: Vec<Tensor<4>>,
+    layers: Vec<Passed>,
+}
+
+/// What a layer has computed on the way.
+struct Passed {
+    /// Height and width of what came in.
+    size: [usize; 2],
+    /// The convolution's answer.
+    convolved: Tensor<4>,
+    modulation: Option<Tensor<2>>,
 }
 
 impl EncoderConfig {
     /// Makes sure that an encoder can be built.
     ///
     /// # Errors
-    /// What would have to hold, and does not.
-    pub fn check(&self) -> Result<(), &'static str> {
+    /// [`Impossible`].
+    pub fn check(&self) -> Result<(), Impossible> {
         let halvings = self.strides.iter().filter(|&&s| s == 2).count();
-        let rules = [
+        check(&[
             (
                 (1..=32).contains(&self.channels.len()),
                 "channels must name 1 to 32 layers",
@@ -102,11 +110,7 @@ impl EncoderConfig {
                 self.embedding.is_none_or(|e| (1..=4096).contains(&e)),
                 "embedding must be 1 to 4096",
             ),
-        ];
-        match rules.iter().find(|(holds, _)| !holds) {
-            Some((_, rule)) => Err(rule),
-            None => Ok(()),
-        }
+        ])
     }
 
     /// The output for one picture: channels, height, width.
@@ -175,24 +179,16 @@ fn conv(kernel: usize, channels: [usize; 2], stride: usize, device: &Device) -> 
 }
 
 impl Layer {
-    /// What SiLU is applied to, and the scale in front of it.
-    fn before(
-        &self,
-        x: Tensor<4>,
-        embedding: Option<&Tensor<2>>,
-    ) -> (Tensor<4>, Option<Tensor<4>>) {
-        let h = self.conv.forward(x);
-        match (&self.modulation, embedding) {
-            (Some(modulation), Some(embedding)) => {
-                let [n, c, ..] = h.dims();
-                let both = modulation
-                    .forward(embedding.clone())
-                    .reshape([n, 2 * c, 1, 1]);
-                let scale = both.clone().narrow(1, 0, c) + 1.0;
-                (h * scale.clone() + both.narrow(1, c, c), Some(scale))
-            }
-            _ => (h, None),
-        }
+    /// The scale and the shift of each channel, [n, 2c].
+    fn modulation(&self, embedding: Option<&Tensor<2>>) -> Option<Tensor<2>> {
+        let (modulation, embedding) = self.modulation.as_ref().zip(embedding)?;
+        Some(kernel::linear(embedding.clone(), modulation, None, false))
+    }
+
+    /// SiLU of what [`Layer::before`] gives.
+    fn forward(&self, x: Tensor<4>, embedding: Option<&Tensor<2>>) -> Tensor<4> {
+        let h = kernel::conv2d(x, &self.conv, None);
+        kernel::modulate_silu(h, self.modulation(embedding))
     }
 }
 
@@ -203,14 +199,14 @@ impl Encoder {
     pub fn forward(&self, x: Tensor<4>, embedding: Option<&Tensor<2>>) -> Tensor<4> {
         self.layers
             .iter()
-            .fold(x, |h, layer| silu(layer.before(h, embedding).0))
+            .fold(x, |h, layer| layer.forward(h, embedding))
     }
 
     /// [`Encoder::forward`] after each layer.
     pub fn activations(&self, x: Tensor<4>, embedding: Option<&Tensor<2>>) -> Vec<Tensor<4>> {
         let mut activations = Vec::with_capacity(self.layers.len());
         self.layers.iter().fold(x, |h, layer| {
-            let h = silu(layer.before(h, embedding).0);
+            let h = layer.forward(h, embedding);
             activations.push(h.clone());
             h
         });
@@ -220,21 +216,21 @@ impl Encoder {
     /// [`Encoder::activations`], with what [`Encoder::pull_back`] needs.
     pub fn trace(&self, x: Tensor<4>, embedding: Option<&Tensor<2>>) -> Trace {
         let mut outputs = Vec::with_capacity(self.layers.len());
-        let mut slopes = Vec::with_capacity(self.layers.len());
+        let mut layers = Vec::with_capacity(self.layers.len());
         self.layers.iter().fold(x, |h, layer| {
-            let (z, scale) = layer.before(h, embedding);
-            let s = sigmoid(z.clone());
-            let h = z * s.clone();
-            // SiLU' = s + z·s·(1 − s)
-            let slope = s.clone() + h.clone() * (-s + 1.0);
-            slopes.push(match scale {
-                Some(scale) => slope * scale,
-                None => slope,
+            let [_, _, height, width] = h.dims();
+            let convolved = kernel::conv2d(h, &layer.conv, None);
+            let modulation = layer.modulation(embedding);
+            let h = kernel::modulate_silu(convolved.clone(), modulation.clone());
+            layers.push(Passed {
+                size: [height, width],
+                convolved,
+                modulation,
             });
             outputs.push(h.clone());
             h
         });
-        Trace { outputs, slopes }
+        Trace { outputs, layers }
     }
 
     /// Jᵀ·g: the gradient with respect to the picture of whatever has the gradients `of_outputs` with
@@ -244,27 +240,17 @@ impl Encoder {
     ///
     /// # Shapes
     /// `of_outputs` one for each layer, the shape of its output; returns the shape of the picture.
-    pub fn pull_back(&self, trace: &Trace, of_outputs: Vec<Tensor<4>>) -> Tensor<4> {
-        let layers = self.layers.iter().zip(&trace.slopes).zip(of_outputs).rev();
+    pub fn pull_back(&self, trace: Trace, of_outputs: Vec<Tensor<4>>) -> Tensor<4> {
+        let layers = self.layers.iter().zip(trace.layers).zip(of_outputs).rev();
         let pulled = layers.fold(
             None,
-            |from_above: Option<Tensor<4>>, ((layer, slope), own)| {
+            |from_above: Option<Tensor<4>>, ((layer, passed), own)| {
                 let g = match from_above {
                     Some(from_above) => from_above + own,
                     None => own,
                 };
-                let conv = &layer.conv;
-                let border = conv.kernel_size[0] / 2;
-                // Of two sizes that a stride of 2 halves to the same, the even one.
-                let options = ConvTransposeOptions::new(
-                    conv.stride,
-                    [border, border],
-                    conv.stride.map(|s| s - 1),
-                    [1, 1],
-                    1,
-                );
-                let g = g * slope.clone();
-                Some(conv_transpose2d(g, conv.weight.val(), None, options))
+                let g = kernel::modulate_silu_back(g, passed.convolved, passed.modulation);
+                Some(kernel::conv2d_back(g, &layer.conv, passed.size))
             },
         );
         pulled.expect("an encoder has a layer")

@@ -1,6 +1,8 @@
 //! Blocks that models share.
 
 mod attention;
+pub mod config;
+mod cost;
 mod embedding;
 mod encoder;
 mod norm;
@@ -9,7 +11,9 @@ mod pyramid;
 mod residual;
 
 pub use attention::{CrossAttention, CrossAttentionConfig, SelfAttention, SelfAttentionConfig};
-pub use embedding::sinusoidal_features;
+pub use config::{Impossible, ModelConfig};
+pub use cost::Cost;
+pub use embedding::{sinusoidal_features, sinusoidal_frequencies};
 pub use encoder::{Encoder, EncoderConfig, Trace};
 pub use norm::{GroupNorm, GroupNormConfig};
 pub use preconditioning::{Preconditioning, SIGMA_DATA};

@@ -7,6 +7,8 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
+use crate::kernel::Norm;
+
 /// Configuration of a [`GroupNorm`].
 #[derive(Config, Debug)]
 pub struct GroupNormConfig {
@@ -17,9 +19,7 @@ pub struct GroupNormConfig {
     pub group: usize,
 }
 
-/// Group normalisation (Wu & He 2018, <https://arxiv.org/abs/1803.08494>), written as one
-/// multiplication and one addition a pixel: y = x·a + b, with a and b one number a channel. On the
-/// small pictures of this crate the passes over memory cost more than the arithmetic.
+/// Group normalisation (Wu & He 2018, <https://arxiv.org/abs/1803.08494>).
 #[derive(Module, Debug)]
 pub struct GroupNorm {
     gamma: Param<Tensor<1>>,
@@ -27,8 +27,6 @@ pub struct GroupNorm {
     #[module(skip)]
     groups: usize,
 }
-
-const EPSILON: f64 = 1e-5;
 
 impl GroupNormConfig {
     /// How many groups there are; must divide `channels`.
@@ -47,32 +45,24 @@ impl GroupNormConfig {
 }
 
 impl GroupNorm {
-    /// # Shapes
-    /// `x` [n, c, h, w]; `modulation` (scale, shift), each [n, c], applied as
-    /// norm(x)·(1 + scale) + shift. Returns [n, c, h, w].
-    pub fn forward(&self, x: Tensor<4>, modulation: Option<(Tensor<2>, Tensor<2>)>) -> Tensor<4> {
-        let [n, c, h, w] = x.dims();
-        let grouped = x.clone().reshape([n, self.groups, c / self.groups * h * w]);
-        let mean = grouped.clone().mean_dim(2);
-        // E[x²] − E[x]² needs no centred copy of x.
-        let variance = grouped.square().mean_dim(2) - mean.clone().square();
-        let inverse_std = (variance.clamp_min(0.0) + EPSILON).sqrt().recip();
+    /// The norm alone, as an attention is put behind it.
+    pub fn plain(&self) -> Norm {
+        Norm {
+            gamma: self.gamma.val(),
+            beta: self.beta.val(),
+            modulation: None,
+            groups: self.groups,
+            silu: false,
+        }
+    }
 
-        let per_channel = |t: Tensor<3>| t.repeat_dim(2, c / self.groups).reshape([n, c]);
-        let (mean, inverse_std) = (per_channel(mean), per_channel(inverse_std));
-        let (gamma, beta) = (
-            self.gamma.val().unsqueeze::<2>(),
-            self.beta.val().unsqueeze::<2>(),
-        );
-        let (gamma, beta) = match modulation {
-            Some((scale, shift)) => {
-                let scale = scale + 1.0;
-                (scale.clone() * gamma, scale * beta + shift)
-            }
-            None => (gamma, beta),
-        };
-        let a = inverse_std * gamma;
-        let b = beta - mean * a.clone();
-        x * a.reshape([n, c, 1, 1]) + b.reshape([n, c, 1, 1])
+    /// The norm, then the modulation of each sample's channels by scales and shifts, [n, 2c], where there is
+    /// one, then SiLU.
+    pub fn silu(&self, modulation: Option<Tensor<2>>) -> Norm {
+        Norm {
+            modulation,
+            silu: true,
+            ..self.plain()
+        }
     }
 }

@@ -4,11 +4,15 @@ use burn::{
     config::Config,
     module::Module,
     nn::conv::Conv2d,
-    tensor::{Device, Tensor, activation::silu},
+    tensor::{Device, Tensor},
 };
 
-use super::{GroupNorm, GroupNormConfig, ResidualBlock, ResidualBlockConfig, conv3x3};
-use crate::model::Cost;
+use super::{
+    Cost, GroupNorm, GroupNormConfig, ResidualBlock, ResidualBlockConfig,
+    config::{Impossible, check, levels},
+    conv3x3,
+};
+use crate::kernel;
 
 /// Configuration of a [`Pyramid`].
 #[derive(Config, Debug, PartialEq)]
@@ -41,43 +45,10 @@ impl PyramidConfig {
     /// Makes sure that a pyramid can be built.
     ///
     /// # Errors
-    /// What would have to hold, and does not.
-    pub fn check(&self) -> Result<(), &'static str> {
-        let levels = self.channels.len();
-        let fits = |c: &usize| {
-            (1..=4096).contains(c) && c.is_multiple_of(GroupNormConfig::new(*c).groups())
-        };
-        let rules = [
-            (
-                (1..=8).contains(&levels),
-                "channels must name 1 to 8 levels",
-            ),
-            (
-                self.blocks.len() == levels,
-                "blocks must have a number for each of channels",
-            ),
-            (
-                self.blocks.iter().all(|&n| n <= 64),
-                "blocks must be at most 64 a level",
-            ),
-            (
-                self.channels.iter().all(fits),
-                "channels must be 1 to 4096, best multiples of 8",
-            ),
-            ((1..=1024).contains(&self.size), "size must be 1 to 1024"),
-            (
-                levels <= 8 && self.size.is_multiple_of(1 << levels),
-                "size must halve evenly at each level",
-            ),
-            (
-                (1..=16).contains(&self.picture_channels),
-                "picture_channels must be 1 to 16",
-            ),
-        ];
-        match rules.iter().find(|(holds, _)| !holds) {
-            Some((_, rule)) => Err(rule),
-            None => Ok(()),
-        }
+    /// [`Impossible`].
+    pub fn check(&self) -> Result<(), Impossible> {
+        let picture = (self.size, self.picture_channels);
+        check(&levels(picture, &self.channels, &self.blocks, true))
     }
 
     /// Width and height of what comes out.
@@ -129,12 +100,12 @@ impl Pyramid {
     /// `x` [n, picture channels, size, size]; returns [n, width, lowest, lowest].
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let h = self.levels.iter().fold(x, |h, level| {
-            let h = level.halve.forward(h);
+            let h = kernel::conv2d(h, &level.halve, None);
             level
                 .blocks
                 .iter()
                 .fold(h, |h, block| block.forward(h, None))
         });
-        silu(self.norm.forward(h, None))
+        kernel::norm(h, self.norm.silu(None))
     }
 }

@@ -4,11 +4,11 @@ use burn::{
     config::Config,
     module::Module,
     nn::{Linear, LinearConfig, conv::Conv2d},
-    tensor::{Device, Tensor, activation::silu},
+    tensor::{Device, Tensor},
 };
 
-use super::{GroupNorm, GroupNormConfig, conv1x1, conv3x3, zero_conv3x3};
-use crate::model::Cost;
+use super::{Cost, GroupNorm, GroupNormConfig, conv1x1, conv3x3, zero_conv3x3};
+use crate::kernel::{conv2d, linear, norm_conv2d};
 
 /// Configuration of a [`ResidualBlock`].
 #[derive(Config, Debug)]
@@ -66,20 +66,13 @@ impl ResidualBlock {
     /// # Shapes
     /// `x` [n, c_in, h, w]; `embedding` [n, e], ignored by a plain block. Returns [n, c_out, h, w].
     pub fn forward(&self, x: Tensor<4>, embedding: Option<&Tensor<2>>) -> Tensor<4> {
-        let modulation = self.modulation.as_ref().zip(embedding).map(|(linear, e)| {
-            let mut halves = linear.forward(e.clone()).chunk(2, 1).into_iter();
-            (
-                halves.next().expect("two halves"),
-                halves.next().expect("two halves"),
-            )
-        });
-        let h = self
-            .conv1
-            .forward(silu(self.norm1.forward(x.clone(), None)));
-        let h = self.conv2.forward(silu(self.norm2.forward(h, modulation)));
-        match &self.skip {
-            Some(skip) => skip.forward(x) + h,
-            None => x + h,
-        }
+        let modulation = self.modulation.as_ref().zip(embedding);
+        let modulation = modulation.map(|(map, e)| linear(e.clone(), map, None, false));
+        let skip = match &self.skip {
+            Some(skip) => conv2d(x.clone(), skip, None),
+            None => x.clone(),
+        };
+        let h = norm_conv2d(x, self.norm1.silu(None), &self.conv1, None);
+        norm_conv2d(h, self.norm2.silu(modulation), &self.conv2, Some(skip))
     }
 }

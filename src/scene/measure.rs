@@ -85,8 +85,7 @@ pub fn measure(picture: &[f32]) -> Option<Measured> {
     let length = strokes.length();
     let pi = std::f64::consts::PI;
     let width = ((length * length + pi * area).sqrt() - length) * 2.0 / pi;
-    let [[_, top], [_, bottom]] = strokes.bounds();
-    let height = bottom - top + width;
+    let height = strokes.height() + width;
     Some(Measured {
         ink,
         paper,

@@ -1,6 +1,7 @@
 //! Coloured pictures of handwritten digits, described by what a sentence can say of them: what the
 //! autoencoder, CLIP and the text-to-picture model learn from.
 
+mod digit;
 mod measure;
 mod paint;
 mod strokes;

@@ -1,12 +1,13 @@
 //! Strokes → a picture.
 
-use super::{CHANNELS, SIZE, Scene, Strokes, VALUES};
+use super::{CHANNELS, SIZE, Scene, Strokes, VALUES, strokes::WIDEST};
 
 /// Pixels of paper that stay on every side.
 const MARGIN: f64 = 2.0;
 
-/// The widest digit, beside its height.
-const WIDEST: f64 = 1.4;
+/// What is drawn smaller than this, in pixels of the drawing, is a dot or a jot, and is not enlarged to a digit.
+/// MNIST's smallest is 3.1.
+const SMALLEST: f64 = 3.0;
 
 impl Scene {
     /// The picture of this scene, by the hand that wrote `strokes`.
@@ -32,14 +33,21 @@ impl Scene {
         let exact = &self.exact;
         let (sin, cos) = exact.rotation.sin_cos();
         let rotated = strokes.map(|[x, y]| [cos * x - sin * y, sin * x + cos * y]);
-        let shear = exact.slant - rotated.slant();
+        // Whether it can lean is the drawing's to say, and not how it is turned.
+        let flat = strokes.is_flat();
+        let shear = if flat {
+            0.0
+        } else {
+            exact.slant - rotated.shear()
+        };
         let slanted = rotated.map(|[x, y]| [x - shear * y, y]);
 
         let [low, high] = slanted.bounds();
         let extent = [high[0] - low[0], high[1] - low[1]];
         // The pen adds its width to the lines', and is a share of what comes of both.
         let pen = exact.pen * exact.height;
-        let scale = (exact.height - pen) / extent[1].max(1e-6);
+        let height = if flat { extent[0] / WIDEST } else { extent[1] };
+        let scale = (exact.height - pen) / height.max(SMALLEST);
         let widest = (WIDEST * exact.height).min(SIZE as f64 - 2.0 * MARGIN);
         let fit = (widest / (extent[0] * scale + pen)).min(1.0);
         let (pen, scale) = (pen * fit, scale * fit);

@@ -3,25 +3,42 @@
 //! is zero.
 #![allow(dead_code, reason = "each test uses some of it")]
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use burn::{
     module::{Module, ModuleMapper, Param},
+    optim::AdamConfig,
     tensor::{Device, Tensor, TensorData},
 };
 use burn_pack::Reader;
 use unnoise::{
     denoiser::Edm,
     model::{
-        ModelConfig,
         clip::ClipConfig,
         unet::{Unet, UnetConfig},
         vae::VaeConfig,
     },
-    native::export,
+    native::store::{self, Identity, Progress},
+    nn::ModelConfig,
     rng,
     weights::{self, Entry, Manifest, Quantisation},
 };
+
+/// Where the random numbers of a test that trains begin.
+pub const SEED: u64 = 1;
+
+/// Lets a test that trains fresh weights run alone, and from [`SEED`]: Burn keeps one generator of random numbers for
+/// the whole process, so beside another test it would begin with other weights in every run.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    Device::flex().seed(SEED);
+    alone
+}
 
 /// Pictures of 8×8 and all the parts of the real network.
 pub fn tiny() -> UnetConfig {
@@ -179,6 +196,8 @@ pub fn encoded<C: ModelConfig>(
         mflop_per_call: config.cost().mflop(),
         training: serde_json::Value::Null,
         quality: serde_json::Value::Null,
+        classes: None,
+        fit: None,
         file,
     };
     (entry, bytes)
@@ -197,11 +216,36 @@ pub fn export_text(folder: &Path, device: &Device) {
     write(folder, [("vae", vae), ("clip", clip), ("text", text)]);
 }
 
-fn write<const N: usize>(folder: &Path, networks: [(&str, (Entry, Vec<u8>)); N]) {
+/// Puts such files and their manifest into a folder.
+pub fn write<const N: usize>(folder: &Path, networks: [(&str, (Entry, Vec<u8>)); N]) {
     let mut manifest = Manifest::default();
     for (name, (entry, bytes)) in networks {
         fs::write(folder.join(&entry.file), bytes).expect("a writable folder");
         manifest.models.insert(name.into(), entry);
     }
-    export::write_manifest(folder, &manifest).expect("a writable folder");
+    let json = serde_json::to_string_pretty(&manifest).expect("plain data");
+    fs::write(folder.join("manifest.json"), json).expect("a writable folder");
+}
+
+/// A training run of a small U-Net, as it stands after its first step.
+pub fn run_of_unet(folder: &Path) {
+    let device = Device::flex();
+    let config = tiny_digits();
+    let network = unet(&config, 1, &device);
+    let identity = Identity {
+        model: "unet".into(),
+        config: serde_json::to_value(&config).expect("plain data"),
+        training: serde_json::Value::Null,
+        data: None,
+    };
+    let optimizer = AdamConfig::new().init();
+    store::save(
+        folder,
+        &identity,
+        &Progress::default(),
+        network.clone(),
+        network,
+        &optimizer,
+    )
+    .expect("a writable folder");
 }

@@ -52,6 +52,23 @@ export const generate = {
     assert.deepEqual(await visit.pixels('x'), last);
   },
 
+  async 'what is asked of a run while another takes its place is done by that one'(t) {
+    const visit = await t.visit({ hash: `${FAST}&steps=6` });
+    await visit.state('done');
+    await visit.scrub(3);
+    await visit.state('paused');
+    await visit.page.evaluate(() => {
+      for (const [id, value] of [['strength', 1], ['scrub', 6]]) {
+        const slider = document.getElementById(id);
+        slider.value = value;
+        slider.dispatchEvent(new Event('input', { bubbles: true }));
+      }
+    });
+    // Without guidance, a call a step: no older run.
+    await visit.shows('status', /^Finished: 6 steps, 6 network calls/);
+    await visit.step(6);
+  },
+
   async 'frames that are kept cost no network call'(t) {
     const visit = await quick(t);
     const result = await visit.page.evaluate(async () => {
@@ -77,16 +94,47 @@ export const generate = {
 
   async 'every sampler ends in a picture and counts its network calls'(t) {
     const visit = await quick(t);
-    const samplers = await visit.page.evaluate(() => window.unnoise.info.samplers);
+    const samplers = await visit.page.evaluate(() => window.unnoise.info.samplers.map(({ name }) => name));
     assert.ok(samplers.length >= 5);
     for (const sampler of samplers) {
-      const frames = await visit.frames({ digit: 1, seed: 2, steps: 6, sampler, guidance: 1 });
-      assert.equal(frames.length, 7);
+      const frames = await visit.frames({ digit: 1, seed: 2, steps: 10, sampler, guidance: 1 });
+      assert.equal(frames.length, 11);
       assert.equal(frames.at(-1).sigma, 0);
-      assert.equal(frames.at(-1).nfe, sampler === 'heun' ? 11 : 6, sampler);
+      assert.equal(frames.at(-1).nfe, sampler === 'heun' ? 19 : 10, sampler);
       assert.ok(frames.every((frame, i) => i === 0 || frame.sigma < frames[i - 1].sigma), `${sampler}: sigma does not fall`);
       assert.ok(frames.at(-1).x.every((value) => Math.abs(value) < 3), `${sampler}: far outside black and white`);
     }
+  },
+
+  async 'noise levels can be chosen, those that were fitted too, and stand in the address'(t) {
+    const visit = await t.visit({ hash: `${FAST}&steps=4` });
+    await visit.state('done');
+    const [offered, schedules, fit] = await visit.page.evaluate(() => [
+      [...document.getElementById('levels').options].map(({ value }) => value),
+      window.unnoise.info.schedules,
+      window.unnoise.info.models.unet.fit,
+    ]);
+    assert.deepEqual(offered, ['own', ...schedules]);
+    assert.match(await visit.text('levels-hint'), /^Karras\./);
+    const own = await visit.pixels('x');
+    await visit.page.select('#levels', 'fitted');
+    await visit.page.waitForFunction(() => location.hash.includes('schedule=fitted'));
+    await visit.page.waitForFunction((sigma) => document.getElementById('levels-hint').textContent.includes(sigma), {}, fit.tables[4].fitted.heldOut.toFixed(2));
+    await visit.state('done');
+    const hash = await visit.page.evaluate(() => location.hash.slice(1));
+    const fitted = await visit.pixels('x');
+    assert.notDeepEqual(fitted, own);
+    const { sigma } = (await visit.frames({ digit: 3, steps: 4, schedule: 'fitted' }))[1];
+    assert.ok(Math.abs(sigma - fit.tables[4].sigmas[1]) < 1e-9);
+    const copy = await t.visit({ hash });
+    await copy.state('done');
+    assert.deepEqual(await copy.pixels('x'), fitted);
+    // What only DDIM has is not sent with another sampler.
+    for (const sampler of ['ddim', 'euler']) {
+      await copy.page.select('#sampler', sampler);
+      await copy.page.waitForFunction((sampler) => location.hash.includes(`sampler=${sampler}`), {}, sampler);
+    }
+    assert.equal(await copy.alert(), '');
   },
 
   async 'the keyboard plays, steps and picks digits'(t) {
@@ -103,7 +151,7 @@ export const generate = {
     const three = await visit.pixels('x');
     await visit.press('8');
     await visit.page.waitForSelector('[data-digit="8"][aria-pressed=true]');
-    await visit.page.waitForFunction(() => document.getElementById('x').getAttribute('aria-label').includes('a 8 at step 6'));
+    await visit.page.waitForFunction(() => document.getElementById('x').getAttribute('aria-label').includes('an 8 at step 6'));
     assert.notDeepEqual(await visit.pixels('x'), three);
     const seed = await visit.page.$eval('#seed', (input) => input.value);
     await visit.press('r');
@@ -115,8 +163,8 @@ export const generate = {
     const visit = await t.visit({ hash: new URLSearchParams(state).toString() });
     await visit.state('paused');
     await visit.step(5);
-    for (const id of ['seed', 'steps', 'sampler', 'guidance', 'speed']) {
-      assert.equal(await visit.page.$eval(`#${id}`, (input) => input.value), state[id], id);
+    for (const [id, name] of [['seed', 'seed'], ['steps', 'steps'], ['sampler', 'sampler'], ['strength', 'guidance'], ['speed', 'speed']]) {
+      assert.equal(await visit.page.$eval(`#${id}`, (input) => input.value), state[name], name);
     }
     const frames = await visit.frames({ digit: 5, seed: 11, steps: 8, sampler: 'euler', guidance: 2 });
     const { x, sigma } = frames[5];

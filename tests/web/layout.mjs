@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 
+import { openChapters } from './visit.mjs';
+
 export const layout = {
   async 'nothing is wider than a phone'(t) {
     for (const [width, height] of [[320, 568], [390, 844], [844, 390], [768, 1024], [1600, 900]]) {
@@ -13,20 +15,9 @@ export const layout = {
   },
 
   async 'no chapter is wider than the screen once it is at work'(t) {
-    const visit = await t.visit({ hash: 'steps=2&speed=max&scorer.steps=4&scorer.speed=max&text.steps=4&text.speed=max' });
+    const visit = await t.visit({ hash: 'steps=2&speed=max&scorer.steps=4&scorer.speed=max&text.steps=4&text.speed=max&samplers.steps=4&samplers.guidance=1&samplers.speed=max' });
     await visit.state('done');
-    await visit.goTo('scorer-climb');
-    await visit.until('scorer-transport', 'done');
-    await visit.goTo('noise');
-    await visit.answered('noise');
-    await visit.goTo('schedule');
-    await visit.answered('schedule');
-    await visit.goTo('vae');
-    await visit.answered('vae');
-    await visit.goTo('clip');
-    await visit.answered('clip-matrix');
-    await visit.goTo('text-stage');
-    await visit.until('text-transport', 'done');
+    await openChapters(visit);
     for (const width of [320, 390, 768, 1280]) {
       await visit.page.setViewport({ width, height: 800 });
       const [content, screen] = await visit.page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);

@@ -89,11 +89,11 @@ export const noise = {
     assert.equal((await visit.pixels('noise-clean'))[13 * 28 + 14], 0);
 
     // The address is written soon, not at once.
-    await visit.page.waitForFunction(async (drawn) => {
-      const { unpack } = await import(new URL('page/packed.js', document.baseURI).href);
+    await visit.page.waitForFunction(async (drawn, packed) => {
+      const { unpack } = await import(packed);
       const kept = unpack(new URLSearchParams(location.hash.slice(1)).get('noise.picture') ?? '');
       return kept?.every((value, i) => Math.abs((value + 1) * 127.5 - drawn[i]) <= 3);
-    }, {}, await visit.pixels('noise-clean'));
+    }, {}, await visit.pixels('noise-clean'), await visit.module('page/packed.js'));
     const copy = await come(t, 'noise', await visit.hash());
     await answered(copy, 0.1);
     assert.ok(difference(await copy.pixels('noise-clean'), await visit.pixels('noise-clean')) <= 3);

@@ -9,13 +9,20 @@ const TYPES = {
   '.css': 'text/css; charset=utf-8',
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
   '.json': 'application/json',
+  '.png': 'image/png',
   '.svg': 'image/svg+xml',
   '.wasm': 'application/wasm',
+  '.webmanifest': 'application/manifest+json',
+  '.webp': 'image/webp',
 };
 
 /** A page that reached for another origin would break, and say so in its console. */
 const POLICY = "default-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:";
+
+/** What the sources, or the library, call a file of the site: it lies under a name with its hash, or in a folder with that of its modules. */
+export const nameOf = (file) => file.replace(/(^|\/)[0-9a-f]{16}\//, '$1').replace(/^unnoise\/((?:wasm|weights)\/.+)\.[0-9a-f]{16}(\.\w+)$/, '$1$2');
 
 /** A fault: the server answers with this status, and nothing else. */
 export const status = (code) => (response) => {
@@ -26,12 +33,15 @@ export const status = (code) => (response) => {
 export const SUB_PATH = '/some/where/digits/';
 
 /**
- * Serves the folder `root`. `compress`: with brotli, prepared beforehand by `prepare`.
- * `requests` lists `{ file, bytes }` in order; `faults` maps a file to `(response, body) => void`, which answers in its place.
+ * Serves the folder `root`. `compress`: with brotli, prepared beforehand by `prepare`; `shared`: to pages of other origins too.
+ * `offline`: to visits with a service worker, which would otherwise come between a test and the server.
+ * `beside`: files that lie in the site beside its own, by name. `requests` lists `{ file, at, bytes }` in order, by these names and as they were asked for; `faults` maps such a name to `(response, body) => void`, which answers in its place.
  */
-export async function serve(root, { compress = false } = {}) {
+export async function serve(root, { compress = false, shared = false, offline = false } = {}) {
+  let policy = POLICY;
   const requests = [];
   const faults = new Map();
+  const beside = new Map();
   const compressed = new Map();
 
   async function body(file) {
@@ -44,12 +54,14 @@ export async function serve(root, { compress = false } = {}) {
     const { pathname } = new URL(request.url, 'http://localhost');
     if (!pathname.startsWith(SUB_PATH)) throw new Error(`${pathname} is outside the site`);
     const file = path.posix.normalize(decodeURIComponent(pathname.slice(SUB_PATH.length)) || 'index.html');
-    const entry = { file, bytes: 0 };
+    const name = nameOf(file);
+    const entry = { file: name, at: file, bytes: 0 };
     requests.push(entry);
     response.setHeader('content-type', TYPES[path.extname(file)] ?? 'application/octet-stream');
-    response.setHeader('content-security-policy', POLICY);
-    const bytes = compressed.get(file) ?? (await body(file));
-    if (faults.has(file)) return faults.get(file)(response, bytes);
+    if (policy) response.setHeader('content-security-policy', policy);
+    if (shared) response.setHeader('access-control-allow-origin', '*');
+    const bytes = beside.get(file) ?? compressed.get(file) ?? (await body(file));
+    if (faults.has(name)) return faults.get(name)(response, bytes);
     if (compressed.has(file)) response.setHeader('content-encoding', 'br');
     response.setHeader('content-length', bytes.length);
     entry.bytes = bytes.length;
@@ -66,8 +78,14 @@ export async function serve(root, { compress = false } = {}) {
 
   return {
     url: `http://127.0.0.1:${server.address().port}${SUB_PATH}`,
+    offline,
     requests,
     faults,
+    beside,
+    /** Serves everything with another content policy, or, with null, with none. */
+    set policy(value) {
+      policy = value;
+    },
     /** The size of a file with brotli; with `compress` it is sent that way from here on. */
     async brotli(file) {
       const bytes = await brotli(await body(file));

@@ -4,34 +4,51 @@
 const PATIENCE = 150_000;
 
 /** A browser says this of every answer that is no success; the page's own sentence is what counts. */
-const EXPECTED = /^Failed to load resource|NetworkError|Cross-Origin Request Blocked/;
+const EXPECTED = /^Failed to load|NetworkError|Cross-Origin Request Blocked/;
 
 export class Visit {
   /** Whatever should never be seen on this page: script errors, complaints in the console, requests to elsewhere. */
   complaints = [];
 
-  /** `query` and `hash` of the address, without their '?' and '#'. */
-  static async open(browser, server, { query = '', hash = '', width = 1024, height = 800, calm = false } = {}) {
+  /**
+   * `query` and `hash` of the address, without their '?' and '#'; `file`: another page of the site; `also`: another site that it may ask;
+   * `before`: a function that the page runs before its own scripts.
+   */
+  static async open(browser, server, { file = '', query = '', hash = '', also = server, width = 1024, height = 800, calm = false, before } = {}) {
     const visit = new Visit();
     visit.context = await browser.createBrowserContext();
     const page = (visit.page = await visit.context.newPage());
     page.setDefaultTimeout(PATIENCE);
+    // puppeteer's own clicks where the element was: a chapter that still grows would move it from under the pointer.
+    page.click = (selector) => page.locator(selector).click();
     await page.setViewport({ width, height });
     if (calm) await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }]);
-    page.on('pageerror', (error) => visit.complaints.push(`uncaught: ${error.message}`));
+    if (!server.offline) await page.evaluateOnNewDocument(() => delete Navigator.prototype.serviceWorker);
+    if (before) await page.evaluateOnNewDocument(before);
+    page.on('pageerror', ({ message }) => EXPECTED.test(message) || visit.complaints.push(`uncaught: ${message}`));
     page.on('console', (message) => {
       if (message.type() === 'error' && !EXPECTED.test(message.text())) visit.complaints.push(`console: ${message.text()}`);
     });
     page.on('request', (request) => {
       const url = request.url();
-      if (!url.startsWith(server.url) && !/^(blob|data):/.test(url)) visit.complaints.push(`asked for ${url}`);
+      if (![server, also].some(({ url: own }) => url.startsWith(own)) && !/^(blob|data):/.test(url)) visit.complaints.push(`asked for ${url}`);
     });
-    await page.goto(`${server.url}${query && `?${query}`}${hash && `#${hash}`}`);
+    await page.goto(`${server.url}${file}${query && `?${query}`}${hash && `#${hash}`}`);
     return visit;
   }
 
   async close() {
     await this.context.close();
+  }
+
+  /**
+   * Waits until the page that `act` loads anew has been read. puppeteer's own waiting for a navigation ends with a change of
+   * the address's fragment, too, which this page makes whenever one goes to another chapter.
+   */
+  async reloaded(act) {
+    await this.page.evaluate(() => (window.isOld = true));
+    await act();
+    await this.page.waitForFunction(() => !window.isOld && document.readyState === 'complete');
   }
 
   /** Waits for the player: 'playing', 'seeking', 'paused' or 'done'. */
@@ -59,6 +76,15 @@ export class Visit {
   /** Goes to a part of the page, as a visitor does who scrolls there. */
   goTo(id) {
     return this.page.$eval(`#${id}`, (element) => element.scrollIntoView({ behavior: 'instant' }));
+  }
+
+  /** The address of a module, by its place in www/. */
+  module(name) {
+    return this.page.evaluate((name) => {
+      const [library] = name.match(/(?<=^unnoise\/).*/) ?? [];
+      const beside = library ? document.querySelector('link[href$="/map.js"]').href : document.querySelector('script[type=module]').src;
+      return new URL(library ?? `../${name}`, beside).href;
+    }, name);
   }
 
   /** Waits until the page shows a step. */
@@ -206,6 +232,36 @@ export async function come(t, id, hash, where) {
   const visit = await quick(t, hash, where);
   await visit.goTo(id);
   return visit;
+}
+
+/** Opens every chapter, and waits until its networks have answered. */
+export async function openChapters(visit) {
+  await visit.goTo('introduction');
+  await visit.goTo('scorer-climb');
+  await visit.until('scorer-transport', 'done');
+  for (const id of ['noise', 'schedule', 'vae']) {
+    await visit.goTo(id);
+    await visit.answered(id);
+  }
+  await visit.goTo('guidance');
+  await visit.answered('guidance-stage');
+  await visit.goTo('guidance-cost-text');
+  await visit.answered('guidance-cost');
+  await visit.goTo('clip-matrix');
+  await visit.answered('clip-matrix');
+  await visit.goTo('text-stage');
+  await visit.until('text-transport', 'done');
+  await visit.goTo('samplers-racers');
+  await visit.until('samplers-race', 'done');
+  await visit.page.waitForSelector('#samplers-charts[data-converged=yes]');
+  await visit.goTo('samplers-descent-stage');
+  await visit.until('samplers-descent', 'done');
+  await visit.goTo('samplers-quality');
+  await visit.page.waitForSelector('#samplers-table td button');
+  await visit.goTo('training-work');
+  await visit.page.waitForSelector('#training[data-sampled]');
+  await visit.page.click('input[name="training-from"][value="drawings"] + span');
+  await visit.page.waitForSelector('#training-own:not([hidden])');
 }
 
 /** The whole numbers from one to another. */

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 
+import { engines } from './gpu.mjs';
 import { status } from './server.mjs';
 import { difference } from './visit.mjs';
 
@@ -62,13 +63,9 @@ export const webgpu = {
   async 'two steps of the binding at once: a sentence, and the first goes on'(t) {
     const visit = await t.visit({ query: FORCED, hash: 'steps=1&speed=max' });
     await visit.state('done');
+    await engines(visit);
     const answers = await visit.page.evaluate(async () => {
-      const fetched = (file) => fetch(new URL(file, document.baseURI));
-      const { default: init, Engine } = await import(new URL('wasm/gpu/unnoise.js', document.baseURI).href);
-      await init();
-      const engine = await Engine.create();
-      engine.load('unet', await (await fetched('weights/manifest.json')).text(), new Uint8Array(await (await fetched('weights/unet.safetensors')).arrayBuffer()));
-      const run = engine.start({ digit: 1, seed: 1, steps: 2, sampler: 'euler', guidance: 1 });
+      const run = (await window.engineOf('gpu', ['unet'])).start({ digit: 1, seed: 1, steps: 2, sampler: 'euler', guidance: 1 });
       const settled = await Promise.allSettled([run.step(), run.step()]);
       return settled.map(({ value, reason }) => value?.step ?? reason.message);
     });

@@ -2,31 +2,66 @@
 //
 // The generator's keys stand there as they are (digit=3); those of a chapter have its name before them
 // (scorer.digit=3). Each part writes its own, and leaves those of the others alone.
+//
+// Back and Forward walk through what was set, and through the places that were gone to. Where a run stands (step) is no
+// setting: the address follows it, and the history does not.
 
+import { copyText } from './copy.js';
 import { say } from './notices.js';
 
+/** What the history keeps beside an address that the page has written itself: by it, a step back is told from a link. */
+const OWN = { own: true };
 /** Browsers stop pages that rewrite their address too often. */
 const WRITE_MS = 400;
-/** The key of a part of the page. */
+/** The same settings, changed again so soon, are one step of the history; as long as the mouse is held, whatever changes is. */
+const MERGE_MS = 1000;
+/** The keys of a part of the page, and of what is hidden: they belong to no chapter. */
 const PLACE = 'at';
+const HIDDEN = 'hide';
+/** A '#' part that is no state: it asks for a measurement. */
+const asksForBench = () => location.hash === '#bench';
+/** A chapter's key that says where its run stands. */
+const STEP = 'step';
 
+const benchWanted = asksForBench();
+let onBench = null;
 let state = parse();
+/** What stands behind the '#' as far as the page knows. */
+let known = location.hash;
+/** Whether something else stands there: a link was opened whose event is still to come. */
+const isLinkOpened = () => location.hash !== known;
+let isTakenAnew = false;
 let timer;
 const followers = new Map();
+/** What each chapter's settings are where the address says nothing. */
+const openings = new Map();
+/** The last change: which settings, when, and whether the mouse that made it is still held. */
+let last = { names: '', at: -Infinity, held: false };
+let held = false;
+addEventListener('pointerdown', () => (held = true), true);
+for (const type of ['pointerup', 'pointercancel']) addEventListener(type, () => (held = last.held = false), true);
 
 function parse() {
-  return new Map(new URLSearchParams(location.hash.slice(1)));
+  return new Map(asksForBench() ? [] : new URLSearchParams(location.hash.slice(1)));
 }
 
 const key = (chapter, name) => (chapter ? `${chapter}.${name}` : name);
 
 /** Whether a key of the address belongs to a chapter; '' is the generator, whose keys have no dot. */
-const belongs = (chapter, name) => (chapter ? name.startsWith(`${chapter}.`) : !name.includes('.') && name !== PLACE);
+const belongs = (chapter, name) => (chapter ? name.startsWith(`${chapter}.`) : !name.includes('.') && name !== PLACE && name !== HIDDEN);
 
-/** A chapter's state in the address, as strings: an empty object when there is none. */
-function readState(chapter) {
-  const own = [...state].filter(([name]) => belongs(chapter, name));
+/** A chapter's state in an address, as strings: an empty object when there is none. */
+function readState(chapter, from = state) {
+  const own = [...from].filter(([name]) => belongs(chapter, name));
   return Object.fromEntries(own.map(([name, value]) => [name.slice(chapter ? chapter.length + 1 : 0), value]));
+}
+
+/** The names of a chapter's settings that differ between two addresses, whether they stand there or not. */
+function changes(chapter, before, after) {
+  const opening = openings.get(chapter);
+  const [a, b] = [before, after].map((state) => readState(chapter, state));
+  const differs = (name) => (a[name] ?? String(opening?.[name])) !== (b[name] ?? String(opening?.[name]));
+  return Object.keys({ ...a, ...b }).filter((name) => name !== STEP && differs(name));
 }
 
 /**
@@ -35,94 +70,171 @@ function readState(chapter) {
  * before this one), undefined where it is none, or an Error that says so; the visitor is told of what cannot be had.
  */
 export function takeState(chapter, opening, parse) {
-  const state = readState(chapter);
+  openings.set(chapter, opening);
+  const found = readState(chapter);
   const settings = {};
   const wrong = [];
   for (const [name, read] of Object.entries(parse)) {
     settings[name] = opening[name];
-    if (!(name in state)) continue;
-    const value = read(state[name], settings);
-    if (value === undefined) wrong.push(`${key(chapter, name)} = ${state[name]}`);
-    else if (value instanceof Error) wrong.push(`${key(chapter, name)}, ${value.message}`);
-    else settings[name] = value;
+    if (!(name in found)) continue;
+    const value = read(found[name], settings);
+    if (value !== undefined && !(value instanceof Error)) {
+      settings[name] = value;
+      continue;
+    }
+    wrong.push(value ? `${key(chapter, name)}, ${value.message}` : `${key(chapter, name)} = ${found[name]}`);
+    state.delete(key(chapter, name)); // so that its coming right is no step of the history
   }
-  if (wrong.length) say(`The address asks for ${wrong.join(', ')}, which cannot be had; the usual value is used instead.`);
+  if (wrong.length && !isTakenAnew) say(`The address asks for ${wrong.join(', ')}, which cannot be had; the usual value is used instead.`);
   return settings;
 }
 
 /**
- * Writes a chapter's state into the address, a moment later. What is undefined or null is left out, and what is as in
- * `opening` need not stand there either.
+ * Writes a chapter's state into the address: as a step of the history where other settings than the last ones have changed,
+ * or a moment later. What is undefined or null is left out, and what is as in `opening` need not stand there either.
  */
 export function writeState(chapter, next, opening = {}) {
-  for (const name of [...state.keys()]) if (belongs(chapter, name)) state.delete(name);
+  const after = new Map([...state].filter(([name]) => !belongs(chapter, name)));
   for (const [name, value] of Object.entries(next)) {
-    if (value !== undefined && value !== null && value !== opening[name]) state.set(key(chapter, name), String(value));
+    if (value !== undefined && value !== null && value !== opening[name]) after.set(key(chapter, name), String(value));
   }
+  const names = changes(chapter, state, after).map((name) => key(chapter, name)).join();
+  const now = performance.now();
+  const merged = last.held || (names === last.names && now - last.at < MERGE_MS);
+  if (names) last = { names, at: now, held };
+  if (names && !merged) push(after);
+  else keep(after);
+}
+
+function keep(after) {
+  state = after;
   timer ??= setTimeout(write, WRITE_MS);
 }
 
 function write() {
   clearTimeout(timer);
   timer = undefined;
-  history.replaceState(null, '', `${location.search}#${new URLSearchParams([...state])}`);
+  if (isLinkOpened()) return; // or it would be lost
+  history.replaceState(OWN, '', address());
+  known = location.hash;
+  dispatchEvent(new Event('addresswritten'));
 }
 
-/** Calls `take` when the visitor opens another link in this tab in which this chapter's part is another one. */
-export function followLinks(chapter, take) {
-  followers.set(chapter, take);
+/** A step of the history; in a page of somebody else, whose history it would be, it is none. */
+function push(after) {
+  if (isEmbedded) return keep(after);
+  if (isLinkOpened()) return;
+  write();
+  state = after;
+  history.pushState(OWN, '', address());
+  known = location.hash;
+}
+
+/** Opens a link to other settings, given as the parameters behind the '#', in this tab; it is no step that Back takes back. */
+export function openLink(parameters) {
+  write(); // else it might be what stands there still
+  location.replace(`#${parameters}`);
+}
+
+const address = () => `${location.search}#${new URLSearchParams([...state])}`;
+
+/**
+ * Calls `take` when the visitor opens another link in this tab in which this chapter's part is another one, and when other
+ * weights are in use; `networks`: whether what it shows comes of those.
+ */
+export function followLinks(chapter, take, { networks = true } = {}) {
+  followers.set(chapter, { take, networks });
+}
+
+/** Lets all that comes of the networks be computed anew, as it stands in the address; what other weights cannot draw is no visitor's mistake. */
+export function takeAnew() {
+  isTakenAnew = true;
+  for (const { take, networks } of followers.values()) if (networks) take();
+  isTakenAnew = false;
+}
+
+addEventListener('popstate', ({ state: entry }) => {
+  if (!entry?.own) return;
+  known = location.hash;
+  goTo(parse(), (chapter, next) => changes(chapter, state, next).length > 0);
+});
+
+/** Calls `open` where an address asks for a measurement, whose place the state at hand takes again. */
+export function followBench(open) {
+  onBench = open;
+  if (benchWanted) open();
 }
 
 addEventListener('hashchange', () => {
-  clearTimeout(timer);
-  timer = undefined;
-  const before = new Map([...followers.keys()].map((chapter) => [chapter, JSON.stringify(readState(chapter))]));
-  state = parse();
-  for (const [chapter, take] of followers) if (JSON.stringify(readState(chapter)) !== before.get(chapter)) take();
+  known = location.hash;
+  if (asksForBench()) {
+    write();
+    onBench?.();
+  } else if (!history.state?.own) goTo(parse(), (chapter, next) => JSON.stringify(readState(chapter)) !== JSON.stringify(readState(chapter, next)));
 });
 
-/** A link to the state at hand; with `at`, one that opens at that part of the page. */
-function link(at) {
-  write();
+/** Goes to an address: chapters whose part `isOther` take it. A run of the others stays at its step, and what is hidden is, unless a link says so. */
+function goTo(next, isOther) {
+  clearTimeout(timer);
+  timer = undefined;
+  last = { names: '', at: -Infinity, held: false };
+  const others = [...followers].filter(([chapter]) => isOther(chapter, next));
+  for (const chapter of followers.keys()) {
+    const step = key(chapter, STEP);
+    if (others.some(([other]) => other === chapter)) continue;
+    if (state.has(step)) next.set(step, state.get(step));
+    else next.delete(step);
+  }
+  if (history.state?.own) {
+    next.delete(HIDDEN);
+    if (state.has(HIDDEN)) next.set(HIDDEN, state.get(HIDDEN));
+  }
+  state = next;
+  if (history.state?.own) write();
+  for (const [, { take }] of others) take();
+}
+
+/** A link to the state at hand, which opens the page at the top, or, with `at`, at that part of it. */
+export function linkTo(at) {
   const here = new URL(location.href);
-  if (at) here.hash = new URLSearchParams([...state, [PLACE, at]]);
+  for (const name of ['embed', 'theme']) here.searchParams.delete(name);
+  const own = [...state].filter(([name]) => name !== PLACE);
+  here.hash = new URLSearchParams(at ? [...own, [PLACE, at]] : own);
   return here.href;
 }
 
-const COPIED_MS = 2000;
-
 /** Copies such a link, which the button says then; whether the browser let the page. */
-export async function copyLink(button, at) {
-  const text = link(at);
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    say(`This browser did not let the page copy. This is the link: ${text}`);
-    return false;
-  }
-  button.dataset.label ??= button.textContent;
-  button.textContent = 'Copied';
-  setTimeout(() => (button.textContent = button.dataset.label), COPIED_MS);
-  return true;
+export const copyLink = (button, at) => copyText(button, linkTo(at), `This is the link: ${linkTo(at)}`);
+
+/** The part of the page that the address leads to, or null. */
+export const readPlace = () => state.get(PLACE) ?? null;
+
+/** Writes into the address which part of the page was gone to: a step of its own, which Back takes back. */
+export function writePlace(at) {
+  if (state.get(PLACE) !== at) push(new Map(state).set(PLACE, at));
 }
 
-/** The part of the page that the address leads to, or null. It is spoken of once, and stands in the address no longer. */
-export function takePlace() {
-  const at = state.get(PLACE) ?? null;
-  state.delete(PLACE);
-  return at;
+/** The controls that the address hides, as text, or null. */
+export const readHidden = () => state.get(HIDDEN) ?? null;
+
+/** Writes them there. */
+export function writeHidden(text) {
+  if (text) state.set(HIDDEN, text);
+  else state.delete(HIDDEN);
+  write();
 }
 
-/** The forced backend, or null. */
-export function readBackend() {
-  return new URLSearchParams(location.search).get('backend');
-}
+/** What the part of the address before the '#' says of a name, or null. */
+export const readQuery = (name) => new URLSearchParams(location.search).get(name);
 
-/** Forces a backend in the address, or, with 'auto', none. */
-export function writeBackend(backend) {
+/** Whether a chapter is shown alone, in a page of somebody else. */
+export const isEmbedded = readQuery('embed') !== null;
+
+/** Writes it there; null takes it away. */
+export function writeQuery(name, value) {
   const query = new URLSearchParams(location.search);
-  if (backend === 'auto') query.delete('backend');
-  else query.set('backend', backend);
+  if (value === null) query.delete(name);
+  else query.set(name, value);
   const text = query.toString();
-  history.replaceState(null, '', `${location.pathname}${text && `?${text}`}${location.hash}`);
+  history.replaceState(OWN, '', `${location.pathname}${text && `?${text}`}${location.hash}`);
 }

@@ -1,6 +1,6 @@
 // Where it is computed: the visitor's choice, and what was measured.
 
-import { writeBackend } from './address.js';
+import { writeQuery } from './address.js';
 import { ms } from './format.js';
 import { say } from './notices.js';
 
@@ -25,7 +25,7 @@ export function bindBackend(unnoise, loading) {
       note.textContent = `${radio.value === 'webgpu' ? 'WebGPU' : 'The engine'} is being loaded.`;
       try {
         await loading(unnoise.use(radio.value));
-        writeBackend(radio.value);
+        writeQuery('backend', radio.value === 'auto' ? null : radio.value);
       } catch (error) {
         say(`${error.message} ${NAME[unnoise.backend]} goes on.`);
       }

@@ -1,22 +1,22 @@
 // The film strip: every step as two small pictures, one above the other, and a curve below them.
 
+import { sigma } from './format.js';
 import { denoisedImage, noisyImage } from './pixels.js';
 
-/** The curve's range; what is below it, 0 at the end, lies on its floor. */
-const SIGMA_MAX = 20;
-const SIGMA_MIN = 0.01;
 const GAP = 2;
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** Distance from the top of the curve in per cent, on a logarithmic scale. */
-function height(sigma) {
-  const clamped = Math.min(Math.max(sigma, SIGMA_MIN), SIGMA_MAX);
-  return 6 + 88 * (Math.log(SIGMA_MAX / clamped) / Math.log(SIGMA_MAX / SIGMA_MIN));
+/**
+ * The curve of amounts of noise, on a logarithmic scale; what is below it, 0 at the end, lies on its floor. `of` takes the
+ * amount from a frame, `ghost` that of a paler curve. `rules`: the lines behind a curve, from the top: height in per cent, label, and where else than at its
+ * line the label stands.
+ */
+export function sigmaCurve({ sigmas: [least, most] }, { of = ({ sigma }) => sigma, ghost = null, name = 'σ ' } = {}) {
+  const floor = least / 2;
+  const height = (sigma) => 6 + 88 * (Math.log(most / Math.min(Math.max(sigma, floor), most)) / Math.log(most / floor));
+  return { height: (frame) => height(of(frame)), ghost: ghost && ((frame) => height(ghost(frame))), rules: [[height(10), `${name}10`], [height(1), '1'], [height(0.1), '0.1']] };
 }
-
-/** The noise that is left. `rules`: the lines behind a curve, from the top: height, label, and where else than at its line the label stands. */
-const SIGMA_CURVE = { height: ({ sigma }) => height(sigma), rules: [[height(10), 'σ 10'], [height(1), '1'], [height(0.1), '0.1']] };
 
 /** The noisy picture above, the estimate below; nothing there before the network has been asked. */
 const PICTURES = (frame) => [noisyImage(frame), frame.denoised && denoisedImage(frame)];
@@ -29,17 +29,22 @@ export class Film {
   #line;
   #dot;
   #points = [];
+  /** The paler curve, if there is one. */
+  #ghost = null;
+  #ghostPoints = [];
   #pictures;
   #curveOf;
   #side;
+  /** Who waits for all of a run's steps. */
+  #waiting = [];
 
   /**
    * `onSeek` is called with the number of the step that the visitor picks.
+   * - `curve`: `{ height(frame), rules }`, heights in per cent from the top; with `ghost(frame)`, a paler curve to compare with.
    * - `pictures`: the two images of a frame; the lower one may be null.
-   * - `curve`: `{ height(frame), rules }`, heights in per cent from the top.
    * - `side`: width and height of the images, where they are not those of the frame.
    */
-  constructor(root, onSeek, { pictures = PICTURES, curve = SIGMA_CURVE, side = null } = {}) {
+  constructor(root, onSeek, { curve, pictures = PICTURES, side = null }) {
     this.#root = root;
     this.#pictures = pictures;
     this.#curveOf = curve;
@@ -51,27 +56,48 @@ export class Film {
     });
   }
 
-  /** Empty cells for a new run. */
+  /** Cells for a new run. What they show of the run before stays until it is drawn over, or cleared. */
   reset(steps, width, height) {
-    this.#points = [];
+    this.#settle(false);
     if (this.#cells.length !== steps + 1) this.#build(steps);
+    for (const { classList, firstChild: canvas } of this.#cells) {
+      classList.remove('drawn');
+      const [wide, high] = [this.#side ?? width, 2 * (this.#side ?? height) + GAP];
+      if (canvas.width === wide && canvas.height === high) continue;
+      canvas.width = wide;
+      canvas.height = high;
+    }
+  }
+
+  /** Empties the cells from a step on that the run at hand has not come to; there are none before the first run. */
+  clear(from) {
+    if (!this.#line) return;
     for (const [step, cell] of this.#cells.entries()) {
-      cell.classList.remove('drawn');
+      if (step < from || cell.classList.contains('drawn')) continue;
       cell.setAttribute('aria-label', `Step ${step}, not computed yet`);
       const canvas = cell.firstChild;
-      canvas.width = this.#side ?? width; // clears it
-      canvas.height = 2 * (this.#side ?? height) + GAP;
+      canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height);
+      delete this.#points[step];
+      delete this.#ghostPoints[step];
     }
-    this.#line.setAttribute('points', '');
+    this.#trace();
+  }
+
+  #trace() {
+    this.#line.setAttribute('points', this.#points.filter(Boolean).join(' '));
+    this.#ghost?.setAttribute('points', this.#ghostPoints.filter(Boolean).join(' '));
   }
 
   #build(steps) {
+    this.#points = [];
+    this.#ghostPoints = [];
     this.#cells = Array.from({ length: steps + 1 }, (_, step) => {
       const cell = document.createElement('button');
       cell.type = 'button';
       cell.className = 'cell';
       cell.dataset.step = step;
       cell.tabIndex = -1;
+      cell.setAttribute('aria-label', `Step ${step}, not computed yet`);
       cell.append(document.createElement('canvas'));
       return cell;
     });
@@ -89,6 +115,11 @@ export class Film {
       const rule = document.createElementNS(SVG, 'line');
       for (const [name, value] of Object.entries({ x1: 0, x2: 1000, y1: y, y2: y })) rule.setAttribute(name, value);
       svg.append(rule);
+    }
+    if (this.#curveOf.ghost) {
+      this.#ghost = document.createElementNS(SVG, 'polyline');
+      this.#ghost.setAttribute('class', 'ghost');
+      svg.append(this.#ghost);
     }
     this.#line = document.createElementNS(SVG, 'polyline');
     svg.append(this.#line);
@@ -117,9 +148,38 @@ export class Film {
     context.putImageData(above, 0, 0);
     if (below) context.putImageData(below, 0, (this.#side ?? frame.height) + GAP);
     cell.classList.add('drawn');
-    cell.setAttribute('aria-label', `Step ${frame.step}, σ ${frame.sigma.toPrecision(2)}`);
-    this.#points[frame.step] = `${this.#across(frame.step) * 10},${this.#curveOf.height(frame)}`;
-    this.#line.setAttribute('points', this.#points.filter(Boolean).join(' '));
+    cell.setAttribute('aria-label', `Step ${frame.step}, σ ${sigma(frame.sigma)}`);
+    const place = (height) => `${this.#across(frame.step) * 10},${height}`;
+    this.#points[frame.step] = place(this.#curveOf.height(frame));
+    if (this.#ghost) this.#ghostPoints[frame.step] = place(this.#curveOf.ghost(frame));
+    this.#trace();
+    if (this.#whole) this.#settle(true);
+  }
+
+  /** Resolves to true once every step of the run at hand is drawn, or to false when another run takes its place. */
+  whole() {
+    return this.#whole ? Promise.resolve(true) : new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  get #whole() {
+    return this.#cells.every(({ classList }) => classList.contains('drawn'));
+  }
+
+  #settle(whole) {
+    for (const resolve of this.#waiting.splice(0)) resolve(whole);
+  }
+
+  /** The two pictures of each step as they are drawn; black where there is none. */
+  pictures() {
+    return this.#cells.map(({ firstChild: canvas }) => {
+      const context = canvas.getContext('2d');
+      const side = (canvas.height - GAP) / 2;
+      return [0, side + GAP].map((top) => {
+        const image = context.getImageData(0, top, canvas.width, side);
+        for (let i = 3; i < image.data.length; i += 4) image.data[i] = 255;
+        return image;
+      });
+    });
   }
 
   /** Marks the current step, and keeps it in view. */

@@ -4,6 +4,8 @@ export const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value
 
 export const duration = (value) => (value < 1000 ? ms(value) : `${(value / 1000).toFixed(1)} s`);
 
+export const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
+
 /** An amount of noise. */
 export const sigma = (value) => (value === 0 ? '0' : value >= 10 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toFixed(3));
 
@@ -28,7 +30,7 @@ const superscript = (text) => text.replace(/\^(-?)(\d+)/, (_, minus, digits) => 
 /** What an address says, or undefined where it says no such thing. */
 export const parseWhole = (text, from, to) => (/^\d+$/.test(text) && Number(text) >= from && Number(text) <= to ? Number(text) : undefined);
 export const parseSeed = (text) => parseWhole(text, 0, Number.MAX_SAFE_INTEGER);
-/** A digit, or null, which is any. */
-export const parseDigit = (text) => (text === 'any' ? null : parseWhole(text, 0, 9));
 export const parseNumber = (text, from, to) => (text !== '' && Number(text) >= from && Number(text) <= to ? Number(text) : undefined);
+/** What a slider can be set to. */
+export const parseSlider = ({ min, max, step }) => (text) => (step === '1' ? parseWhole : parseNumber)(text, Number(min), Number(max));
 export const parseWord = (text, words) => (words.includes(text) ? text : undefined);

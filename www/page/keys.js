@@ -1,5 +1,10 @@
 // Keyboard shortcuts that stay out of the way: of inputs, of the browser's own, and of a page that embeds this one.
 
+import { isEmbedded } from './address.js';
+import { chapterInSight, goOn, walk } from './contents.js';
+import { say } from './notices.js';
+import { isPresenting, isShown, openNotes, togglePresenting } from './present.js';
+
 const dialog = document.getElementById('keys');
 const embedded = window.self !== window.top;
 const regions = new Map();
@@ -13,9 +18,24 @@ export const playerKeys = (player) => ({
   End: () => player()?.seek(Infinity),
 });
 
-/** `actions`: what each key does, beside '?' which lists them. They work while `region` has the focus, or nothing has it and `region` is what is being looked at. */
+/** What keys do everywhere on the page; a chapter alone has nowhere to go. */
+const EVERYWHERE = isEmbedded ? {} : { '?': showKeys, n: () => goOn(1), b: () => goOn(-1), p: () => togglePresenting(chapterInSight()), s: openNotes, q: showQr };
+
+/** What a remote sends, and the arrows: a step first, and where there is none the next stop. */
+const REMOTE = { ArrowRight: ['ArrowRight', 1], PageDown: ['ArrowRight', 1], ArrowLeft: ['ArrowLeft', -1], PageUp: ['ArrowLeft', -1] };
+
+/** While presenting: whether a key is a remote's, which is obeyed then. */
+function remote(key) {
+  if (!isPresenting() || !(key in REMOTE)) return false;
+  const [step, by] = REMOTE[key];
+  const actions = [...regions].find(([region]) => isShown(region))?.[1];
+  if (!actions?.[step]?.()) walk(by);
+  return true;
+}
+
+/** `actions`: what each key does. They work while `region` has the focus, or nothing has it and `region` is what is being looked at. */
 export function listen(region, actions) {
-  regions.set(region, { '?': showKeys, ...actions });
+  regions.set(region, actions);
 }
 
 /** The region that the keys are meant for. */
@@ -31,23 +51,37 @@ function addressed() {
   });
 }
 
+/** Whether what has the focus wants a key for itself. */
+export const wantsKey = ({ key, target }) => Boolean(target.closest?.('input, select, textarea, [contenteditable]') || ((key === ' ' || key === 'Enter') && target.closest?.('button, a, summary')));
+
 document.addEventListener('keydown', (event) => {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || dialog.open) return;
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector('dialog[open]')) return;
   const region = addressed();
-  if (!region) return;
-  const target = event.target;
-  if (event.key === 'Escape' && region.contains(document.activeElement)) return document.activeElement.blur();
-  if (target.closest?.('input, select, textarea, [contenteditable]')) return;
-  if ((event.key === ' ' || event.key === 'Enter') && target.closest?.('button, a, summary')) return;
-  const actions = regions.get(region);
+  // In a frame of another page, its keys stay its own until this one is clicked.
+  if (!region && embedded) return;
+  if (event.key === 'Escape' && region?.contains(document.activeElement)) return document.activeElement.blur();
+  if (wantsKey(event)) return;
+  if (remote(event.key)) return event.preventDefault();
+  const actions = { ...EVERYWHERE, ...regions.get(region) };
   const action = actions[event.key] ?? actions[event.key.toLowerCase()];
   if (!action) return;
-  event.preventDefault();
-  action();
+  // Alone, a step that there is not is left to the page around.
+  if (action() !== false || !isEmbedded) event.preventDefault();
 });
+
+async function showQr() {
+  try {
+    (await import('./qr.js')).showQr();
+  } catch (error) {
+    say(`The QR code could not be loaded: ${error.message}`, showQr);
+  }
+}
 
 function showKeys() {
   if (!dialog.open) dialog.showModal();
 }
 
 document.getElementById('keys-open').addEventListener('click', showKeys);
+document.getElementById('present').addEventListener('click', () => togglePresenting(chapterInSight()));
+document.getElementById('notes').addEventListener('click', openNotes);
+document.getElementById('qr-open').addEventListener('click', showQr);

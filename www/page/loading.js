@@ -1,10 +1,9 @@
 // A progress bar on top of a part of the page, while weights for it are on their way.
 
+import { megabytes } from './format.js';
 import { make } from './make.js';
 
 const PATIENCE_MS = 150;
-
-const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
 /** Waits for `promise`; shows what arrives meanwhile in a box on `place`, unless it is over in a moment. */
 export async function showLoading(place, unnoise, promise) {

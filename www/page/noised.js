@@ -6,3 +6,6 @@ export function noised(picture, noise, sigma) {
 }
 
 export const meanSquare = (a, b) => a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0) / a.length;
+
+/** The root mean square difference. */
+export const distance = (a, b) => Math.sqrt(meanSquare(a, b));

@@ -1,34 +1,54 @@
 // What the page has to say: errors as sentences in the alert region, and a status line that does not chatter.
 
+import { make } from './make.js';
+import { isOutdated, reload } from './site.js';
+
 const alertBox = document.getElementById('alert');
 const STATUS_MS = 1000;
 
-/** Shows a sentence until it is dismissed; `retry`, when given, is what "Try again" does. */
-export function say(sentence, retry) {
-  const text = document.createElement('p');
-  text.textContent = sentence;
-  const buttons = document.createElement('div');
-  if (retry) {
-    buttons.append(button('Try again', 'primary', () => {
-      hush();
-      retry();
-    }));
-  }
-  buttons.append(button('Dismiss', '', hush));
-  alertBox.replaceChildren(text, buttons);
-  alertBox.classList.add('shown');
+/** What is being said: a sentence for each thing that can be tried again, and one, under null, that was said in passing. */
+const said = new Map();
+
+/**
+ * Shows a sentence until it is dismissed. `retry`, when given, is what "Try again" does: the button tries all again that
+ * has failed, and a later sentence about the same thing takes the place of the earlier one.
+ */
+export function say(sentence, retry = null) {
+  said.set(retry, sentence);
+  show();
+  if (retry) blameUpdate(retry);
 }
 
-export function hush() {
-  alertBox.classList.remove('shown');
-  alertBox.replaceChildren();
+/** What an updated site no longer has cannot be had by this page, however often it tries. */
+async function blameUpdate(retry) {
+  if (!(await isOutdated()) || !said.has(retry)) return;
+  said.clear();
+  said.set(reload, 'The site has been updated since this page was opened: “Try again” loads the new one.');
+  show();
+}
+
+/** Takes back what was said of `retry`, or, without one, in passing. */
+export function hush(retry = null) {
+  if (said.delete(retry)) show();
+}
+
+function show() {
+  const retries = [...said.keys()].filter(Boolean);
+  alertBox.classList.toggle('shown', said.size > 0);
+  if (said.size === 0) return alertBox.replaceChildren();
+  const all = (then) => () => {
+    said.clear();
+    show();
+    for (const retry of then) retry();
+  };
+  const sentences = [...new Set(said.values())].map((sentence) => make('p', {}, sentence));
+  alertBox.replaceChildren(
+    make('div', { class: 'sentences' }, ...sentences),
+    make('div', {}, ...(retries.length ? [button('Try again', 'primary', all(retries))] : []), button('Dismiss', '', all([]))));
 }
 
 function button(label, className, onClick) {
-  const element = document.createElement('button');
-  element.type = 'button';
-  element.className = className;
-  element.textContent = label;
+  const element = make('button', { type: 'button', class: className }, label);
   element.addEventListener('click', onClick);
   return element;
 }

@@ -92,21 +92,7 @@ export function draw(canvas, image) {
   canvas.getContext('2d').putImageData(image, 0, 0);
 }
 
-/** Saves a picture as PNG, every pixel `zoom` pixels large. */
-export async function savePng(image, name, zoom = 16) {
-  const small = document.createElement('canvas');
-  draw(small, image);
-  const large = document.createElement('canvas');
-  large.width = image.width * zoom;
-  large.height = image.height * zoom;
-  const context = large.getContext('2d');
-  context.imageSmoothingEnabled = false;
-  context.drawImage(small, 0, 0, large.width, large.height);
-  const blob = await new Promise((resolve) => large.toBlob(resolve, 'image/png'));
-  if (!blob) throw new Error('The picture could not be turned into a PNG file in this browser.');
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+/** Leaves nothing on a canvas. */
+export function wipe(canvas) {
+  canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height);
 }

@@ -3,21 +3,43 @@
 import { Player } from './player.js';
 
 export class PlayerGroup {
-  #players;
-  /** The one that is asked where they are: the last, since it is served last. */
-  #leader;
+  #unnoise;
+  #players = [];
+  #interval = null;
+  /** What every player is listened to for. */
+  #listening = [];
 
   constructor(unnoise, count) {
-    this.#players = Array.from({ length: count }, () => new Player(unnoise));
-    this.#leader = this.#players.at(-1);
+    this.#unnoise = unnoise;
+    this.resize(count);
+  }
+
+  /** So many players from here on: the last ones are closed, or new ones, without a run, come after them. */
+  resize(count) {
+    while (this.#players.length > count) this.#players.pop().close();
+    while (this.#players.length < count) {
+      const player = new Player(this.#unnoise);
+      if (this.#interval !== null) player.interval = this.#interval;
+      for (const args of this.#listening) player.addEventListener(...args);
+      this.#players.push(player);
+    }
   }
 
   get players() {
     return this.#players;
   }
 
+  /** The one that is asked where they are: the last, since it is served last. */
+  get #leader() {
+    return this.#players.at(-1);
+  }
+
   get run() {
     return this.#leader.run;
+  }
+
+  get aim() {
+    return this.#leader.aim;
   }
 
   get playing() {
@@ -30,11 +52,17 @@ export class PlayerGroup {
     return states.find((state) => state === 'playing' || state === 'seeking') ?? this.#leader.state;
   }
 
+  get approaching() {
+    return this.#players.some((player) => player.approaching);
+  }
+
   set interval(interval) {
+    this.#interval = interval;
     for (const player of this.#players) player.interval = interval;
   }
 
   addEventListener(...args) {
+    this.#listening.push(args);
     for (const player of this.#players) player.addEventListener(...args);
   }
 
@@ -49,12 +77,13 @@ export class PlayerGroup {
     else this.#each('play');
   }
 
+  /** Returns whether any had a step to take. */
   forward() {
-    this.#each('forward');
+    return this.#each('forward').some(Boolean);
   }
 
   back() {
-    this.#each('back');
+    return this.#each('back').some(Boolean);
   }
 
   restart() {
@@ -66,6 +95,6 @@ export class PlayerGroup {
   }
 
   #each(action) {
-    for (const player of this.#players) player[action]();
+    return this.#players.map((player) => player[action]());
   }
 }

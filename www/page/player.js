@@ -13,7 +13,10 @@ export class Player extends EventTarget {
   /** When the next step is due while playing. */
   #due = 0;
   #wake = () => {};
-  #opening = new AbortController();
+  #opening = null;
+  /** What was asked of the run at hand while the one in its place was being opened: that one is to do it too. */
+  #meanwhile = [];
+  #approaching = false;
   /** Milliseconds between two steps while playing. */
   interval = 125;
 
@@ -35,38 +38,74 @@ export class Player extends EventTarget {
     return !this.#playing && this.#run !== null && this.#run.index < this.#goal;
   }
 
+  /** The step that it shows, or is on its way to. */
+  get aim() {
+    return this.seeking ? this.#goal : (this.#run?.index ?? 0);
+  }
+
+  /** Whether it is on its way to where a run before this one stood: nobody wants to see the noise again. */
+  get approaching() {
+    return this.#approaching && this.seeking;
+  }
+
   /** 'playing', 'seeking', 'done' or 'paused'. */
   get state() {
     return this.#playing ? 'playing' : this.seeking ? 'seeking' : this.#run?.done ? 'done' : 'paused';
   }
 
-  /** Starts a run in the place of the one at hand: plays it, or walks to step `goal` as fast as it can. */
-  async open(settings, { play = false, goal = 0 } = {}) {
-    this.#opening.abort();
+  /**
+   * Starts a run in the place of the one at hand: plays it, or walks to step `goal` as fast as it can. `approach`: the
+   * visitor keeps looking at that step, and only the settings are others.
+   */
+  async open(settings, { play = false, goal = 0, approach = false } = {}) {
+    this.#opening?.abort();
     const opening = (this.#opening = new AbortController());
+    if (!approach) this.#meanwhile = [];
     try {
       const run = await this.#unnoise.start(settings, { signal: opening.signal });
+      this.#opening = null;
       this.#run?.free();
       this.#run = run;
       this.#goal = play ? Infinity : Math.min(goal, run.frame.steps);
       this.#playing = play;
+      this.#approaching = approach;
       this.#due = performance.now() + this.interval;
       this.#emit('run');
       this.#emit('frame');
       this.#emit('state');
       this.#wake();
       this.#walk();
+      for (const asked of this.#meanwhile.splice(0)) asked();
     } catch (error) {
-      if (!opening.signal.aborted) this.#fail(error);
+      if (opening.signal.aborted) return;
+      this.#opening = null;
+      this.#meanwhile = [];
+      this.#fail(error);
     }
+  }
+
+  /** Lets go of its run, and of one that is being opened. */
+  close() {
+    this.#opening?.abort();
+    this.#opening = null;
+    this.#meanwhile = [];
+    this.#run?.free();
+    this.#run = null;
+    this.#playing = false;
+    this.#wake();
   }
 
   /** From the start if the run is at its end. */
   play() {
     if (!this.#run) return;
-    if (this.#run.done) this.#show(0);
+    this.#repeat(() => this.play());
+    this.#playFrom(this.#run.done ? 0 : this.#run.index);
+  }
+
+  #playFrom(step) {
     this.#playing = true;
     this.#goal = Infinity;
+    this.#show(step);
     // Pure noise is shown for as long as any step; from elsewhere the next one comes at once.
     this.#due = performance.now() + (this.#run.index === 0 ? this.interval : 0);
     this.#emit('state');
@@ -75,8 +114,11 @@ export class Player extends EventTarget {
 
   pause() {
     if (!this.#run) return;
+    this.#repeat(() => this.pause());
+    const { approaching } = this;
     this.#playing = false;
     this.#goal = this.#run.index;
+    if (approaching) this.#emit('frame');
     this.#emit('state');
     this.#wake();
   }
@@ -86,20 +128,28 @@ export class Player extends EventTarget {
     else this.play();
   }
 
+  /** Returns whether there was a step to take. */
   forward() {
-    if (this.#run) this.seek(this.#aim + 1);
+    if (!this.#run || this.aim >= this.#run.frame.steps) return false;
+    this.seek(this.aim + 1);
+    return true;
   }
 
+  /** Returns whether there was a step to take back. */
   back() {
-    if (this.#run) this.seek(this.#aim - 1);
+    if (!this.#run || this.aim <= 0) return false;
+    this.seek(this.aim - 1);
+    return true;
   }
 
   /** To a step: at once if its frame is kept, else as fast as the network allows. */
   seek(step) {
     const run = this.#run;
     if (!run) return;
+    this.#repeat(() => this.seek(step));
     const goal = Math.max(0, Math.min(step, run.frame.steps));
     this.#playing = false;
+    this.#approaching = false;
     this.#goal = goal;
     this.#show(Math.min(goal, run.frames.length - 1));
     this.#emit('state');
@@ -109,12 +159,12 @@ export class Player extends EventTarget {
 
   restart() {
     if (!this.#run) return;
-    this.#show(0);
-    this.play();
+    this.#repeat(() => this.play());
+    this.#playFrom(0);
   }
 
-  get #aim() {
-    return this.seeking ? this.#goal : this.#run.index;
+  #repeat(asked) {
+    if (this.#opening) this.#meanwhile.push(asked);
   }
 
   #show(step) {

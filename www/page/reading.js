@@ -1,37 +1,37 @@
 // What a network took of a text, and what it did not: said in sentences, never passed over.
 
-import { MAX_TEXT } from '../unnoise.js';
-import { count } from './format.js';
+import { capital } from './classes.js';
 
-/** The words a network takes of a text. */
-const WORDS = 23;
-/** So many unknown words are named, and of each so many characters. */
-const NAMED = 6;
-const LENGTH = 24;
+/**
+ * A function that says what `embedText` says of each text of a list. New ones go through the network together; the last
+ * `most` are remembered.
+ */
+export function reader(unnoise, most) {
+  const readings = new Map();
+  unnoise.addEventListener('weights', () => readings.clear());
+  return (texts) => {
+    const fresh = [...new Set(texts)].filter((text) => !readings.has(text));
+    const asked = fresh.length && unnoise.embedTexts({ texts: fresh });
+    for (const [i, text] of fresh.entries()) {
+      const reading = asked.then((all) => all[i]);
+      readings.set(text, reading);
+      reading.catch(() => readings.delete(text));
+    }
+    const answer = Promise.all(texts.map((text) => readings.get(text)));
+    for (const text of readings.keys()) {
+      if (readings.size <= most) break;
+      readings.delete(text);
+    }
+    return answer;
+  };
+}
 
 /** The part of a text that the library takes. */
-export const takeText = (text) => text.slice(0, MAX_TEXT);
+export const takeText = ({ limits }, text) => text.slice(0, limits.text);
 
-/** What was left out of a text, as sentences; '' where nothing was. `unknown` and `cut` are those of `embedText`. */
-export function remarks(text, { unknown, cut }) {
-  const sentences = [];
-  if (text.length > MAX_TEXT) sentences.push(`Only the first ${MAX_TEXT.toLocaleString('en')} characters are read.`);
-  if (unknown.length) sentences.push(`Not known, and left out: ${list(unknown)}.`);
-  if (cut) sentences.push(`${count(cut, 'word')} came too late: it reads ${WORDS} at most.`);
+/** What whoever wrote a text should know of how it is read, as sentences; '' where nothing. `remarks` are those of `embedText`. */
+export function remarksOn({ limits }, text, { remarks }) {
+  const sentences = remarks.map(({ text }) => `${capital(text)}.`);
+  if (text.length > limits.text) sentences.unshift(`Only the first ${limits.text.toLocaleString('en')} characters are read.`);
   return sentences.join(' ');
-}
-
-function list(words) {
-  const named = words.slice(0, NAMED).map((word) => `“${[...word].length > LENGTH ? `${[...word].slice(0, LENGTH).join('')}…` : word}”`);
-  const more = words.length - named.length;
-  return more ? `${named.join(', ')} and ${more} more` : named.join(', ');
-}
-
-/** Words end at white space, control characters and punctuation, as they do for the network. */
-const BREAKS = /[\p{White_Space}\p{Cc}!-/:-@[-^`{-~]+/u;
-
-/** The words that were read of a text, in order; `unknown` is that of `embedText`. */
-export function wordsOf(text, { unknown }) {
-  const left = new Set(unknown);
-  return text.toLowerCase().split(BREAKS).filter((word) => word && !left.has(word)).slice(0, WORDS);
 }

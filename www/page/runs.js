@@ -1,9 +1,10 @@
 // Runs of a chapter: a player, with what follows it on the page, and the ways to start a run.
 
+import { count, duration } from './format.js';
 import { Player } from './player.js';
 
-/** How long a slider rests before its run is started. */
-const REST_MS = 120;
+/** A run that is overtaken while a slider moves is given so long to show something. */
+const PATIENCE_MS = 300;
 
 /** Whether motion is not wanted. */
 export const calm = matchMedia('(prefers-reduced-motion: reduce)');
@@ -18,12 +19,26 @@ export function openPlayer(unnoise, { transport, film, onRun = () => {}, onFrame
   player.addEventListener('run', () => {
     const { steps, width, height } = player.run.frame;
     film.reset(steps, width, height);
+    if (!player.approaching) film.clear(player.run?.frames.length ?? 0);
     onRun();
   });
   player.addEventListener('frame', () => onFrame());
-  player.addEventListener('state', () => onState());
+  player.addEventListener('state', () => {
+    if (!player.approaching) film.clear(player.run?.frames.length ?? 0);
+    onState();
+  });
   player.addEventListener('error', ({ detail }) => onError(detail));
   return player;
+}
+
+/** Where a player stands, in words: `doing` says what it plays, `call` what a step is paid with. */
+export function stateLine({ run, state }, { doing, call = 'network call' }) {
+  const { frames, frame, index } = run;
+  if (state === 'playing') return doing;
+  if (state === 'seeking') return 'On the way to the step that was asked for';
+  if (state === 'paused') return `Paused at step ${index} of ${frame.steps}`;
+  const spent = duration(frames.reduce((sum, { ms }) => sum + ms, 0));
+  return `Finished: ${count(frame.steps, 'step')}, ${count(frame.nfe, call)}, ${spent} of computing`;
 }
 
 /** Starts runs with the settings at hand. */
@@ -31,7 +46,13 @@ export class Runs {
   #player;
   #settings;
   #anew;
-  #rest;
+  /** What the last run was opened with. */
+  #last = {};
+  /** When that was, and how many are being opened. */
+  #begun = 0;
+  #opening = 0;
+  #timer;
+  #followed = null;
 
   /**
    * `player` returns the player, or null before there is one; `settings` those of the run to come, with its `steps`.
@@ -49,18 +70,54 @@ export class Runs {
   /** A run at a step, or, with null, from its beginning. */
   beginAt = (step) => this.#open(step === null ? fromStart() : { goal: step });
 
-  /** The same place under other settings, so that a class can compare; once the sliders rest. */
+  /** What was asked for last, once more. */
+  again = () => this.#open(this.#last);
+
+  /**
+   * The same place under other settings, so that a class can compare. While a slider moves, a run that is overtaken shows
+   * a part of its way before the next one begins: so the page answers all along.
+   */
   keepPlace = () => {
-    clearTimeout(this.#rest);
-    this.#rest = setTimeout(() => {
-      const { run, playing } = this.#player() ?? {};
-      if (!run || playing || this.#anew(run)) return this.begin();
-      this.#open({ goal: Math.round((run.index / run.frame.steps) * this.#settings().steps) });
-    }, REST_MS);
+    this.#follow();
+    clearTimeout(this.#timer);
+    const left = this.#onWay ? this.#begun + PATIENCE_MS - performance.now() : 0;
+    if (left > 0) this.#timer = setTimeout(this.#next, left);
+    else this.#next();
   };
 
-  #open(options) {
-    clearTimeout(this.#rest);
-    this.#player()?.open(this.#settings(), options);
+  /** A change that waits need not wait for longer than the run under way. */
+  #follow() {
+    const player = this.#player();
+    if (this.#followed === player) return;
+    this.#followed = player;
+    player?.addEventListener('state', () => this.#timer && !this.#onWay && this.#next());
+  }
+
+  get #onWay() {
+    return this.#opening > 0 || Boolean(this.#player()?.approaching);
+  }
+
+  #next = () => {
+    const player = this.#player();
+    const { run, playing, aim } = player ?? {};
+    const { place } = this.#last;
+    if (this.#onWay && place !== undefined) return this.#approach(place);
+    if (this.#opening > 0) return this.again();
+    if (!run || playing || this.#anew(run)) return this.begin();
+    return this.#approach(aim / run.frame.steps);
+  };
+
+  #approach(place) {
+    return this.#open({ goal: Math.round(place * this.#settings().steps), approach: true, place });
+  }
+
+  async #open(options) {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#last = options;
+    this.#begun = performance.now();
+    this.#opening++;
+    await this.#player()?.open(this.#settings(), options);
+    this.#opening--;
   }
 }

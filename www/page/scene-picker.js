@@ -1,28 +1,27 @@
 // The coloured picture that a chapter starts from: a digit that is drawn or generated, painted anew as a scene says.
 
-import { SCENE } from '../unnoise.js';
+import { Classes } from './classes.js';
 import { latest } from './latest.js';
 import { make } from './make.js';
 import { unpack } from './packed.js';
+import { draw, toColourImage, wipe } from './pixels.js';
 import { newSeed } from './seed.js';
 import { parseSource, readMade, Specimen } from './specimen.js';
 
-/** The colours as the painter has them, but for their small differences. */
-export const RGB = {
-  red: '#d41a1f', orange: '#f2850d', yellow: '#fae640', green: '#1a9433', cyan: '#26ccd9',
-  blue: '#1a40cc', purple: '#8526ad', pink: '#f78cbf', white: '#f5f5f5', black: '#0f0f12',
-};
-
-const NAMES = Object.keys(SCENE);
 const TITLES = { ink: 'Ink', paper: 'Paper', thickness: 'Strokes', slant: 'Slant', size: 'Size' };
+const NAMES = Object.keys(TITLES);
 
-// A picture as text, for the address: the digit's source, the words of its scene, and the painter's seed. The words come
-// last, since a drawing's text may hold anything that stands between them.
-const PATTERN = new RegExp(`^(.+)${NAMES.map((name) => `_(${SCENE[name].join('|')})`).join('')}_(\\d{1,15})$`);
+/** A colour as the painter has it, but for its small differences. */
+export const cssColour = ({ colours }, name) => `rgb(${colours[name].map((part) => Math.round(255 * part)).join(' ')})`;
 
-/** `{ source, scene, seed }` of a picture's text, or undefined where it is none. */
-function readPicture(text) {
-  const [, source, ...rest] = text.match(PATTERN) ?? [];
+/**
+ * `{ source, scene, seed }` of a picture's text, as it stands in the address, or undefined where it is none: the digit's
+ * source, the words of its scene, and the painter's seed. The words come last, since a drawing's text may hold anything that
+ * stands between them.
+ */
+function readPicture({ scene: words }, text) {
+  const pattern = new RegExp(`^(.+)${NAMES.map((name) => `_(${words[name].join('|')})`).join('')}_(\\d{1,15})$`);
+  const [, source, ...rest] = text.match(pattern) ?? [];
   if (source === undefined || parseSource(source) instanceof Error) return undefined;
   return { source, scene: Object.fromEntries(NAMES.map((name, i) => [name, rest[i]])), seed: Number(rest.at(-1)) };
 }
@@ -31,7 +30,7 @@ function readPicture(text) {
 export const pictureText = ({ source, scene, seed }) => [source, ...NAMES.map((name) => scene[name]), seed].join('_');
 
 /** A picture's text that stands in the address, or what is wrong with it. */
-export const parsePicture = (text) => (readPicture(text) ? text : new Error('a picture that is none'));
+export const parsePicture = (info) => (text) => (readPicture(info, text) ? text : new Error('a picture that is none'));
 
 /** A text for a picture of this digit that nobody has seen before, and the sentence that goes with it. */
 export async function anyPicture(unnoise, digit = Math.floor(Math.random() * 10), seed = newSeed()) {
@@ -40,10 +39,10 @@ export async function anyPicture(unnoise, digit = Math.floor(Math.random() * 10)
 }
 
 /** A text for the same digit at the same place, in other colours and with other strokes. */
-export function otherPaint(text) {
-  const { source, scene, seed } = readPicture(text);
+export function otherPaint({ info }, text) {
+  const { source, scene, seed } = readPicture(info, text);
   const other = (name, ...not) => {
-    const rest = SCENE[name].filter((value) => value !== scene[name] && !not.includes(value));
+    const rest = info.scene[name].filter((value) => value !== scene[name] && !not.includes(value));
     return rest[Math.floor(Math.random() * rest.length)];
   };
   const ink = other('ink');
@@ -52,7 +51,7 @@ export function otherPaint(text) {
 
 /** The picture of a text, out of sight: the generator's digit or the drawing, painted. */
 export async function paintPicture(unnoise, text, { signal } = {}) {
-  const { source, scene, seed } = readPicture(text);
+  const { source, scene, seed } = readPicture(unnoise.info, text);
   const x = readMade(source) ? await generated(unnoise, source, signal) : unpack(source);
   return (await unnoise.paint({ x, scene, seed, signal })).picture;
 }
@@ -64,8 +63,9 @@ const KEPT = 32;
 async function generated(unnoise, source, signal) {
   if (!digits.has(source)) {
     const [digit, seed] = readMade(source);
+    const classes = new Classes(unnoise, unnoise.info.defaults.model);
     let x;
-    for await (const { denoised } of unnoise.generate({ digit, seed }, { signal })) x = denoised;
+    for await (const { denoised } of unnoise.generate({ digit: classes.within(digit), seed }, { signal })) x = denoised;
     digits.set(source, x);
     if (digits.size > KEPT) digits.delete(digits.keys().next().value);
   }
@@ -78,8 +78,10 @@ export class ScenePicker {
   #seed = 1;
   #radios = [];
   #names = {};
+  /** What comes of it, where there is no room to see it further down: on a telephone. */
+  #painted = make('canvas', { width: 64, height: 64 });
   #note = make('p', { class: 'hint', role: 'status' });
-  #unnoise = null;
+  #unnoise;
   #onChange;
   #onError;
   #picture = null;
@@ -88,7 +90,9 @@ export class ScenePicker {
    * `root`: an empty element. `id`: what the ids in it begin with.
    * `onChange` is called whenever there is another picture, or, where nothing is drawn, none; `onError` with what failed.
    */
-  constructor(root, { id, onChange, onError }) {
+  constructor(unnoise, root, { id, onChange, onError }) {
+    unnoise.addEventListener('weights', () => digits.clear());
+    this.#unnoise = unnoise;
     this.#onChange = onChange;
     this.#onError = onError;
     const canvas = make('canvas', { id: `${id}-sketch`, 'aria-label': 'The digit, to draw on' });
@@ -98,15 +102,17 @@ export class ScenePicker {
     any.addEventListener('click', () => this.surprise());
     root.classList.add('scene-picker');
     root.append(
-      make('figure', {},
-        make('div', { class: 'screen' }, canvas),
-        make('figcaption', {}, make('h4', {}, 'The digit'), make('p', {}, 'Draw on it.', keys))),
+      make('div', { class: 'seen' },
+        make('figure', {},
+          make('div', { class: 'screen' }, canvas),
+          make('figcaption', {}, make('p', { class: 'name' }, 'The digit'), make('p', {}, 'Draw on it.', keys))),
+        make('figure', { class: 'painted', 'aria-hidden': 'true' }, make('div', { class: 'screen' }, this.#painted))),
       make('div', { class: 'controls' },
         tools,
         make('div', { class: 'colours' }, this.#choice(id, 'ink'), this.#choice(id, 'paper')),
         make('div', { class: 'strokes' }, ...['thickness', 'slant', 'size'].map((name) => this.#choice(id, name)), any),
         this.#note));
-    this.#specimen = new Specimen(canvas, tools, { onChange: () => this.#repaint(), onError });
+    this.#specimen = new Specimen(unnoise, canvas, tools, { onChange: () => this.#repaint(), onError });
   }
 
   /** The picture, 64 × 64 × 3 numbers; null where nothing is drawn. */
@@ -124,15 +130,9 @@ export class ScenePicker {
     return pictureText({ source: this.#specimen.source, scene: this.#scene, seed: this.#seed });
   }
 
-  /** From now on pictures can be made. */
-  begin(unnoise) {
-    this.#unnoise = unnoise;
-    this.#specimen.begin(unnoise);
-  }
-
   /** Brings back the picture of a text. */
   restore(text) {
-    const { source, scene, seed } = readPicture(text);
+    const { source, scene, seed } = readPicture(this.#unnoise.info, text);
     this.#scene = scene;
     this.#seed = seed;
     this.#show();
@@ -142,7 +142,7 @@ export class ScenePicker {
   /** Any other digit in any other scene. */
   async surprise() {
     try {
-      if (this.#unnoise) this.restore((await anyPicture(this.#unnoise)).text);
+      this.restore((await anyPicture(this.#unnoise)).text);
     } catch (error) {
       this.#onError(error);
     }
@@ -150,23 +150,24 @@ export class ScenePicker {
 
   /** An attribute's radio buttons: swatches for colours, words for the others. */
   #choice(id, name) {
-    const colour = SCENE[name].includes('red');
-    const options = SCENE[name].map((value) => {
+    const { info } = this.#unnoise;
+    const values = info.scene[name];
+    const colour = values.every((value) => value in info.colours);
+    const options = values.map((value) => {
       const radio = make('input', { type: 'radio', name: `${id}-${name}`, value });
       radio.addEventListener('change', () => this.#choose(name, value));
       this.#radios.push([name, radio]);
       if (!colour) return make('label', {}, radio, make('span', {}, value));
       const label = make('label', { title: value }, radio, make('span', {}, make('b', { class: 'hidden' }, value)));
-      label.style.setProperty('--colour', RGB[value]);
+      label.style.setProperty('--colour', cssColour(info, value));
       return label;
     });
-    this.#names[name] = make('output', {});
+    this.#names[name] = make('output', { 'aria-live': 'off' });
     const legend = make('legend', {}, TITLES[name], ...(colour ? [' ', this.#names[name]] : []));
     return make('fieldset', { class: `choice-field row${colour ? ' swatches' : ''}` }, legend, make('div', { class: 'choice' }, ...options));
   }
 
   #choose(name, value) {
-    if (!this.#unnoise) return this.#show();
     // Red on red would be nothing to look at: the two change places.
     if (name === 'ink' && value === this.#scene.paper) this.#scene.paper = this.#scene.ink;
     if (name === 'paper' && value === this.#scene.ink) this.#scene.ink = this.#scene.paper;
@@ -195,6 +196,8 @@ export class ScenePicker {
     }
     if (this.busy) return; // another digit is on its way
     this.#note.textContent = note;
+    if (this.#picture) draw(this.#painted, toColourImage(this.#picture));
+    else wipe(this.#painted);
     this.#onChange();
   });
 }

@@ -1,4 +1,11 @@
-// What begins only when there is somebody to see it.
+// What there is to see: waiting until it is seen, and bringing it into sight.
+
+import { isEmbedded } from './address.js';
+
+/** No smooth scrolling takes longer. */
+const LONGEST_WAY_MS = 3000;
+/** The scrolling that has not come to its end. */
+let underWay = null;
 
 /** Calls `then` once, when at least this share of an element is in sight. */
 export function whenSeen(element, then, share = 0) {
@@ -8,4 +15,27 @@ export function whenSeen(element, then, share = 0) {
     then();
   }, { threshold: share });
   observer.observe(element);
+}
+
+/**
+ * Scrolls to an element: no further than is needed to see all of it, or, with `block: 'start'`, to its beginning.
+ * Chapters that are passed on the way open, and grow, so that the way is corrected at its end; whoever scrolls meanwhile
+ * wants to be elsewhere. A page around this one is not scrolled.
+ */
+export function bringIntoSight(element, { block = 'nearest', smooth = !matchMedia('(prefers-reduced-motion: reduce)').matches } = {}) {
+  if (isEmbedded) return;
+  underWay?.abort();
+  element.scrollIntoView({ block, behavior: smooth ? 'smooth' : 'instant' });
+  if (!smooth) return;
+  const way = (underWay = new AbortController());
+  const { signal } = way;
+  // While they are captured: the key that led here is past that.
+  for (const type of ['wheel', 'touchmove', 'keydown']) addEventListener(type, () => way.abort(), { signal, passive: true, capture: true });
+  // The browser goes back to where it was, but what still scrolls would undo that.
+  addEventListener('popstate', () => {
+    way.abort();
+    scrollTo({ top: scrollY, behavior: 'instant' });
+  }, { signal, capture: true });
+  addEventListener('scrollend', () => element.scrollIntoView({ block, behavior: 'instant' }), { signal });
+  setTimeout(() => way.abort(), LONGEST_WAY_MS);
 }

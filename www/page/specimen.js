@@ -1,13 +1,13 @@
 // The clean picture that a chapter starts from: drawn by the visitor, or made by the generator, and never one of MNIST's.
 
-import { name } from './digits.js';
+import { Classes } from './classes.js';
 import { make } from './make.js';
 import { pack, snap, unpack } from './packed.js';
 import { newSeed } from './seed.js';
 import { Sketch } from './sketch.js';
 
 /** The digit and the seed of a `source`, or undefined where it is none of the generator's. */
-export const readMade = (source) => source.match(/^(\d)-(\d{1,15})$/)?.slice(1).map(Number);
+export const readMade = (source) => source.match(/^(\d{1,2})-(\d{1,15})$/)?.slice(1).map(Number);
 
 /** A `source` that stands in the address, or what is wrong with it. */
 export const parseSource = (text) => (readMade(text) || unpack(text) ? text : new Error('a drawing that is none'));
@@ -15,7 +15,8 @@ export const parseSource = (text) => (readMade(text) || unpack(text) ? text : ne
 export class Specimen {
   #sketch;
   #buttons = [];
-  #unnoise = null;
+  #classes;
+  #unnoise;
   #onChange;
   #onError;
   /** `{ digit, seed }` of the generator, or null for a drawing. */
@@ -27,7 +28,8 @@ export class Specimen {
    * `tools`: an element that gets the drawing tools and the generator's buttons.
    * `onChange` is called whenever there is another picture, `onError` with what the generator failed of.
    */
-  constructor(canvas, tools, { onChange, onError }) {
+  constructor(unnoise, canvas, tools, { onChange, onError }) {
+    this.#unnoise = unnoise;
     this.#onChange = onChange;
     this.#onError = onError;
     const pens = group('Drawing tools', 'Draw a digit');
@@ -35,14 +37,19 @@ export class Specimen {
     digits.dataset.digits = '';
     tools.append(pens, digits);
     this.#sketch = new Sketch(canvas, { tools: pens, onChange: () => this.#drawn() });
-    for (let digit = 0; digit < 10; digit++) {
-      const button = make('button', { type: 'button', 'aria-label': `Take ${name(digit)} from the generator` }, digit);
-      // Another one each time.
-      button.addEventListener('click', () => this.make(digit, newSeed()));
-      this.#buttons.push(button);
-    }
-    digits.append(...this.#buttons);
-    this.#mark();
+    const classes = (this.#classes = new Classes(unnoise, unnoise.info.defaults.model));
+    classes.whenKnown(() => {
+      for (const button of this.#buttons) button.remove();
+      this.#buttons = classes.names.map((label, digit) => {
+        const button = make('button', { type: 'button', 'aria-label': `Take ${classes.name(digit)} from the generator` }, label);
+        // Another one each time.
+        button.addEventListener('click', () => this.make(digit, newSeed()));
+        return button;
+      });
+      digits.append(...this.#buttons);
+      digits.classList.toggle('named', !classes.areDigits);
+      this.#mark();
+    });
   }
 
   /** The picture, a copy. A drawing has the 64 levels that the address keeps, so that a link brings back the same one. */
@@ -61,11 +68,6 @@ export class Specimen {
     return this.#made ? `${this.#made.digit}-${this.#made.seed}` : pack(this.picture);
   }
 
-  /** From now on digits can be made. */
-  begin(unnoise) {
-    this.#unnoise = unnoise;
-  }
-
   /** Brings back the picture of a `source`. */
   restore(source) {
     const made = readMade(source);
@@ -82,7 +84,7 @@ export class Specimen {
     this.#busy = true;
     this.#mark();
     try {
-      for await (const { denoised } of this.#unnoise.generate({ digit, seed }, { signal })) {
+      for await (const { denoised } of this.#unnoise.generate({ digit: this.#classes.within(digit), seed }, { signal })) {
         if (denoised && !signal.aborted) this.#sketch.set(denoised);
       }
       if (signal.aborted) return;
@@ -104,7 +106,8 @@ export class Specimen {
   }
 
   #mark() {
-    for (const [digit, button] of this.#buttons.entries()) button.setAttribute('aria-pressed', String(this.#made?.digit === digit));
+    const made = this.#made && this.#classes.within(this.#made.digit);
+    for (const [digit, button] of this.#buttons.entries()) button.setAttribute('aria-pressed', String(made === digit));
   }
 }
 

@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{EvaluationError, numbers};
+use super::{EvaluationError, numbers, write_shares};
 use crate::{
     caption::{Phrasing, Said, Tokenizer, describe},
     model::clip::Clip,
@@ -67,7 +67,7 @@ pub fn evaluate(
             let sentences: Vec<_> = (0..SENTENCES)
                 .map(|_| tokenizer.encode(&sentence(value, said, set, &mut random)))
                 .collect();
-            let embedded = clip.text().forward(&sentences).embedding;
+            let embedded = clip.text().embedding(&sentences);
             means.push(numbers(embedded.mean_dim(0))?);
         }
         let right = images.iter().zip(&drawn.scenes).filter(|(image, scene)| {
@@ -151,16 +151,16 @@ fn sentence(
 impl fmt::Display for ClipReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "pictures                      {:>8}", self.count)?;
-        let rows = [
-            ("digit", self.digit),
-            ("ink", self.ink),
-            ("paper", self.paper),
-            ("thickness", self.thickness),
-            ("slant", self.slant),
-            ("size", self.size),
-        ];
-        rows.iter().try_for_each(|(name, share)| {
-            write!(f, "\nzero-shot {name:<19} {:>8.2} %", 100.0 * share)
-        })
+        let Self {
+            digit,
+            ink,
+            paper,
+            thickness,
+            slant,
+            size,
+            ..
+        } = *self;
+        let shares = [digit, ink, paper, thickness, slant, size];
+        write_shares(f, "nearest", &shares.map(Some))
     }
 }

@@ -1,19 +1,7 @@
 //! Which digit a coloured picture shows, by the same LeNet-5 that judges MNIST's.
 
-use super::{EvaluationError, lenet::Classifier};
-use crate::{
-    image::{DIGIT_PIXELS, DIGIT_SIZE},
-    scene::{self, Measured},
-};
-
-/// Width and height of the box that MNIST's digits are made to fit.
-const BOX: f64 = 20.0;
-
-/// What counts as ink where the digit's box is measured, of 0 to 1.
-const INK: f32 = 0.3;
-
-/// Samples of a pixel, each way.
-const SAMPLES: usize = 4;
+use super::{EvaluationError, classifier::Classifier, lenet::LeNet};
+use crate::{image::to_pixel, scene};
 
 /// The digits that `classifier` sees in pictures, each height × width × channels in [-1, 1]; none where
 /// nothing is drawn.
@@ -21,11 +9,12 @@ const SAMPLES: usize = 4;
 /// # Errors
 /// [`EvaluationError::Device`].
 pub fn digits<'a>(
-    classifier: &Classifier,
+    classifier: &Classifier<LeNet>,
     pictures: impl Iterator<Item = &'a [f32]>,
 ) -> Result<Vec<Option<u8>>, EvaluationError> {
+    let pixels = |digit: Vec<f32>| digit.into_iter().map(to_pixel).collect();
     let digits: Vec<Option<Vec<u8>>> = pictures
-        .map(|picture| scene::measure(picture).map(|seen| as_mnist(&seen)))
+        .map(|picture| scene::measure(picture).map(|seen| pixels(seen.as_digit())))
         .collect();
     let drawn: Vec<u8> = digits.iter().flatten().flatten().copied().collect();
     let mut read = classifier.read(&drawn)?.digits.into_iter();
@@ -33,62 +22,4 @@ pub fn digits<'a>(
         .iter()
         .map(|digit| digit.as_ref().and_then(|_| read.next()))
         .collect())
-}
-
-/// White on black, upright, 20 pixels in its longer side, its middle of mass in the middle of 28 × 28
-/// pixels: as MNIST's digits are.
-fn as_mnist(seen: &Measured) -> Vec<u8> {
-    let size = scene::SIZE;
-    let cover = |x: f64, y: f64| -> f64 {
-        let at = |x: f64, y: f64| {
-            let inside = (0.0..size as f64).contains(&x) && (0.0..size as f64).contains(&y);
-            match inside {
-                true => f64::from(seen.cover[y as usize * size + x as usize]),
-                false => 0.0,
-            }
-        };
-        let (left, top) = (x.floor(), y.floor());
-        let (fx, fy) = (x - left, y - top);
-        let row = |y: f64| at(left, y) * (1.0 - fx) + at(left + 1.0, y) * fx;
-        row(top) * (1.0 - fy) + row(top + 1.0) * fy
-    };
-    // Upright: x is measured from where the slant leads at its height.
-    let middle = size as f64 / 2.0;
-    let upright = |x: f64, y: f64| x + seen.slant * (y - middle);
-    let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
-    for (i, &share) in seen.cover.iter().enumerate() {
-        if share > INK {
-            let (x, y) = ((i % size) as f64, (i / size) as f64);
-            for (axis, value) in [upright(x, y), y].into_iter().enumerate() {
-                low[axis] = low[axis].min(value);
-                high[axis] = high[axis].max(value);
-            }
-        }
-    }
-    let extent = (high[0] - low[0]).max(high[1] - low[1]) + 1.0;
-    let scale = extent.max(1.0) / BOX;
-    let render = |[cx, cy]: [f64; 2]| -> Vec<f64> {
-        let half = DIGIT_SIZE as f64 / 2.0;
-        let sample = |i: usize, k: usize| i as f64 + (k as f64 + 0.5) / SAMPLES as f64 - half;
-        let mut pixels = vec![0.0; DIGIT_PIXELS];
-        for (i, pixel) in pixels.iter_mut().enumerate() {
-            for k in 0..SAMPLES * SAMPLES {
-                let x = cx + scale * sample(i % DIGIT_SIZE, k % SAMPLES);
-                let y = cy + scale * sample(i / DIGIT_SIZE, k / SAMPLES);
-                *pixel += cover(x - seen.slant * (y - middle), y);
-            }
-            *pixel /= (SAMPLES * SAMPLES) as f64;
-        }
-        pixels
-    };
-    let centre = [(low[0] + high[0]) / 2.0, (low[1] + high[1]) / 2.0];
-    let roughly = render(centre);
-    let mass: f64 = roughly.iter().sum::<f64>().max(1e-9);
-    let moment = |axis: usize| {
-        let place = |i: usize| [i % DIGIT_SIZE, i / DIGIT_SIZE][axis] as f64 + 0.5;
-        let sum: f64 = roughly.iter().enumerate().map(|(i, v)| v * place(i)).sum();
-        scale * (sum / mass - DIGIT_SIZE as f64 / 2.0)
-    };
-    let pixels = render([centre[0] + moment(0), centre[1] + moment(1)]);
-    pixels.iter().map(|v| (255.0 * v).round() as u8).collect()
 }

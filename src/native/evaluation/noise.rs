@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{EvaluationError, numbers};
 use crate::{
     denoiser::{Cond, Denoiser, Descent},
-    image::{self, DIGIT_PIXELS},
-    native::{data::Mnist, train::digits},
+    image,
+    native::data::DataSet,
     nn::SIGMA_DATA,
-    rng,
+    rng, training,
 };
 
 /// The amounts of noise in the tables.
@@ -38,14 +38,18 @@ pub struct NoiseError {
 /// [`EvaluationError::Device`].
 pub fn noise_errors(
     predictor: &Descent,
-    digits: &Mnist,
+    digits: &DataSet,
     device: &Device,
 ) -> Result<Vec<NoiseError>, EvaluationError> {
     let mut rows = Vec::with_capacity(SIGMAS.len());
     for sigma in SIGMAS {
         let mut errors: Vec<f64> = Vec::with_capacity(digits.len());
-        for (stream, batch) in digits.images.chunks(BATCH * DIGIT_PIXELS).enumerate() {
-            let (_, x) = noisy(batch, sigma, stream, device);
+        for (stream, batch) in digits
+            .images
+            .chunks(BATCH * digits.about.pixels())
+            .enumerate()
+        {
+            let (_, x) = noisy((batch, digits.about.size), sigma, stream, device);
             let predicted = numbers(predictor.sigma(x))?;
             errors.extend(predicted.iter().map(|&p| (f64::from(p) / sigma).ln()));
         }
@@ -68,15 +72,15 @@ pub fn noise_errors(
 /// [`EvaluationError::Device`].
 pub fn losses(
     denoiser: &dyn Denoiser,
-    digits: &Mnist,
+    digits: &DataSet,
     device: &Device,
 ) -> Result<Vec<f64>, EvaluationError> {
     let mut rows = Vec::with_capacity(SIGMAS.len());
     for sigma in SIGMAS {
         let mut sum = 0.0;
-        let batches = digits.images.chunks(BATCH * DIGIT_PIXELS);
+        let batches = digits.images.chunks(BATCH * digits.about.pixels());
         for (stream, (batch, labels)) in batches.zip(digits.labels.chunks(BATCH)).enumerate() {
-            let (x0, x) = noisy(batch, sigma, stream, device);
+            let (x0, x) = noisy((batch, digits.about.size), sigma, stream, device);
             let cond = Cond::digits(labels.iter().copied().map(Some));
             let denoised = denoiser.denoise(x, &vec![sigma; labels.len()], &cond);
             sum += f64::from(numbers((denoised - x0).square().sum())?[0]);
@@ -87,21 +91,30 @@ pub fn losses(
     Ok(rows)
 }
 
-/// Clean pictures and the same with noise, [n, 1, 28, 28]; the same noise for the same `stream`.
-fn noisy(images: &[u8], sigma: f64, stream: usize, device: &Device) -> (Tensor<4>, Tensor<4>) {
+/// Clean pictures and the same with noise, [n, 1, size, size]; the same noise for the same `stream`.
+fn noisy(
+    (images, size): (&[u8], usize),
+    sigma: f64,
+    stream: usize,
+    device: &Device,
+) -> (Tensor<4>, Tensor<4>) {
     let x0: Vec<f32> = images.iter().map(|&p| image::from_pixel(p)).collect();
     let noise = rng::gaussian(0, stream as u64, x0.len());
     let x = x0.iter().zip(noise);
     let x = x.map(|(x0, noise)| x0 + (sigma * noise) as f32).collect();
-    (digits::pictures(x0, device), digits::pictures(x, device))
+    (
+        training::pictures(x0, size, device),
+        training::pictures(x, size, device),
+    )
 }
 
-/// σ̂ by σ, as text.
-pub struct NoiseTable<'a>(pub &'a [NoiseError]);
+/// σ̂ by σ, of pictures with so many pixels, as text.
+pub struct NoiseTable<'a>(pub &'a [NoiseError], pub usize);
 
 impl fmt::Display for NoiseTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let best = 1.0 / (2.0 * DIGIT_PIXELS as f64).sqrt();
+        let pixels = self.1;
+        let best = 1.0 / (2.0 * pixels as f64).sqrt();
         writeln!(f, "{:>8}  {:>8}  {:>12}", "sigma", "bias", "rms error")?;
         for NoiseError { sigma, bias, rms } in self.0 {
             writeln!(
@@ -113,7 +126,7 @@ impl fmt::Display for NoiseTable<'_> {
         }
         write!(
             f,
-            "from {DIGIT_PIXELS} pixels of pure noise nobody can do better than {:.1} %",
+            "from {pixels} pixels of pure noise nobody can do better than {:.1} %",
             100.0 * best
         )
     }

@@ -3,11 +3,10 @@
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde_json::{Map, Value};
-use thiserror::Error;
 
 use crate::{
-    generation::Settings,
     library::{Generator, Network},
+    name::UnknownName,
     weights::Manifest,
 };
 
@@ -55,31 +54,11 @@ impl fmt::Display for Subject {
 }
 
 impl FromStr for Subject {
-    type Err = UnknownSubject;
+    type Err = UnknownName;
 
-    fn from_str(name: &str) -> Result<Self, UnknownSubject> {
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
         let found = Self::all().find(|one| one.name() == name);
-        found.ok_or_else(|| UnknownSubject(name.into()))
-    }
-}
-
-/// A name that no [`Subject`] has.
-#[derive(Error, Clone, PartialEq, Eq, Debug)]
-#[error("there is nothing called {0:?} to measure: choose one of {names}", names = Subject::all().map(Subject::name).collect::<Vec<_>>().join(", "))]
-pub struct UnknownSubject(pub String);
-
-/// How a generator is measured unless told otherwise: the U-Nets for digits in 20 network calls a picture,
-/// guidance counted twice, the others as they are used.
-pub fn settings(generator: Generator) -> Settings {
-    let defaults = generator.defaults();
-    match generator {
-        Generator::Digits | Generator::DigitsBlind | Generator::DigitsEstimated => Settings {
-            steps: 10,
-            ..defaults
-        },
-        Generator::Scorer | Generator::ScorerPlain | Generator::NoiseLevel | Generator::Text => {
-            defaults
-        }
+        found.ok_or_else(|| UnknownName::new("model", name, Self::all()))
     }
 }
 
@@ -96,6 +75,9 @@ pub fn count(subject: Subject, quick: bool) -> usize {
     }
 }
 
+/// Among a subject's figures, where its [`super::grid`] is.
+pub const GRID: &str = "grid";
+
 /// The figures of each subject, by name.
 #[derive(Debug, Default)]
 pub struct Figures(BTreeMap<&'static str, Map<String, Value>>);
@@ -107,19 +89,37 @@ impl Figures {
         of.insert(name.into(), figure);
     }
 
-    /// Writes the figures into the manifest: each subject's into the line of its last network, beside
-    /// those of the others.
-    pub fn record(&self, manifest: &mut Manifest) {
+    /// Writes the figures into the manifest: each subject's into the line of its last network, beside those of
+    /// the others. Returns the subjects that are left out, since a network of theirs is not the one that was
+    /// measured, as listed in `measured`, any more.
+    pub fn record(&self, manifest: &mut Manifest, measured: &Manifest) -> Vec<Subject> {
+        let mut left_out = Vec::new();
         for subject in Subject::all() {
-            let line = subject.networks().last().map(|network| network.name());
-            if let Some(figures) = self.0.get(subject.name())
-                && let Some(entry) = line.and_then(|name| manifest.models.get_mut(name))
-            {
-                let mut quality = entry.quality.as_object().cloned().unwrap_or_default();
-                quality.insert(subject.name().into(), figures.clone().into());
-                entry.quality = quality.into();
+            let Some(figures) = self.0.get(subject.name()) else {
+                continue;
+            };
+            let sum = |manifest: &Manifest, network: &Network| {
+                let entry = manifest.models.get(network.name());
+                entry.map(|entry| entry.sha256.clone())
+            };
+            let networks = subject.networks();
+            let same = |network: &Network| sum(manifest, network) == sum(measured, network);
+            let same = networks.iter().all(same);
+            let line = networks.last().map(|network| network.name());
+            match line.and_then(|name| manifest.models.get_mut(name)) {
+                Some(entry) if same => {
+                    let mut quality = entry.quality.as_object().cloned().unwrap_or_default();
+                    let mut figures = figures.clone();
+                    if let Some(grid) = quality.get(subject.name()).and_then(|it| it.get(GRID)) {
+                        figures.insert(GRID.into(), grid.clone());
+                    }
+                    quality.insert(subject.name().into(), figures.into());
+                    entry.quality = quality.into();
+                }
+                _ => left_out.push(subject),
             }
         }
+        left_out
     }
 
     /// All of it.
@@ -141,28 +141,48 @@ mod tests {
 
     #[test]
     fn figures_stand_in_the_line_of_their_network_and_keep_the_others() {
-        let entry = Entry {
+        let entry = |sha256: &str| Entry {
             file: "scorer.safetensors".into(),
             bytes: 0,
-            sha256: String::new(),
+            sha256: sha256.into(),
             config: Value::Null,
             quantisation: Quantisation::default(),
             parameters: 0,
             mflop_per_call: 0.0,
             training: Value::Null,
             quality: json!({ "scorer-plain": 1 }),
+            classes: None,
+            fit: None,
         };
-        let mut manifest = Manifest::default();
-        manifest.models.insert("scorer".into(), entry);
+        let manifest = |sha256| {
+            let mut manifest = Manifest::default();
+            manifest.models.insert("scorer".into(), entry(sha256));
+            manifest
+        };
+        let scorer = Subject::Generator(Generator::Scorer);
         let mut figures = Figures::default();
-        figures.set(Subject::Generator(Generator::Scorer), "share", json!(0.9));
-        figures.set(Subject::Generator(Generator::Digits), "share", json!(1.0));
-        figures.record(&mut manifest);
-        let quality = &manifest.models["scorer"].quality;
+        figures.set(scorer, "share", json!(0.9));
+        let mut recorded = manifest("a");
+        assert_eq!(figures.record(&mut recorded, &manifest("a")), []);
+        let quality = &recorded.models["scorer"].quality;
         assert_eq!(
             *quality,
             json!({ "scorer": { "share": 0.9 }, "scorer-plain": 1 })
         );
-        assert_eq!(figures.json()["digits"]["share"], 1.0);
+        assert_eq!(figures.json()["scorer"]["share"], 0.9);
+
+        // A grid, which is measured by itself, stays.
+        recorded.models.get_mut("scorer").unwrap().quality["scorer"] =
+            json!({ "grid": 5, "share": 0.1 });
+        assert_eq!(figures.record(&mut recorded, &manifest("a")), []);
+        let quality = &recorded.models["scorer"].quality["scorer"];
+        assert_eq!(*quality, json!({ "grid": 5, "share": 0.9 }));
+
+        // Exported again since it was measured, or gone.
+        for mut meanwhile in [manifest("b"), Manifest::default()] {
+            let before = meanwhile.clone();
+            assert_eq!(figures.record(&mut meanwhile, &manifest("a")), [scorer]);
+            assert_eq!(meanwhile, before);
+        }
     }
 }

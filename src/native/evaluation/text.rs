@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{EvaluationError, judge, lenet::Classifier};
+use super::{EvaluationError, classifier::Classifier, judge, lenet::LeNet, write_shares};
 use crate::{
     caption::{Phrasing, Said, describe},
     generation::Request,
@@ -96,7 +96,7 @@ impl Sentences {
 pub fn evaluate(
     sentences: &Sentences,
     pictures: &[Vec<f32>],
-    classifier: &Classifier,
+    classifier: &Classifier<LeNet>,
 ) -> Result<TextReport, EvaluationError> {
     let digits = judge::digits(classifier, pictures.iter().map(Vec::as_slice))?;
     let seen: Vec<_> = pictures.iter().map(|p| scene::measure(p)).collect();
@@ -151,18 +151,17 @@ struct Row {
 impl fmt::Display for TextReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sentences                     {:>8}", self.count)?;
-        let rows = [
-            ("digit", self.digit),
-            ("ink", self.ink),
-            ("paper", self.paper),
-            ("thickness", self.thickness),
-            ("slant", self.slant),
-            ("size", self.size),
-            ("digit and ink", self.digit_and_ink),
-        ];
-        rows.iter().try_for_each(|(name, share)| {
-            let share = share.map_or("-".into(), |share| format!("{:.1}", 100.0 * share));
-            write!(f, "\n{name:<22} right {share:>9} %")
-        })
+        let Self {
+            digit,
+            ink,
+            paper,
+            thickness,
+            slant,
+            size,
+            digit_and_ink,
+            ..
+        } = *self;
+        let shares = [digit, ink, paper, thickness, slant, size, digit_and_ink];
+        write_shares(f, "right", &shares)
     }
 }

@@ -4,10 +4,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EvaluationError, judge, lenet::Classifier, numbers};
+use super::{EvaluationError, classifier::Classifier, judge, lenet::LeNet, numbers};
 use crate::{
     model::vae::Vae,
-    native::train::pictures::{Drawn, VALIDATION_BATCH, pictures},
+    native::{
+        picture::{mean_square, psnr},
+        train::pictures::{Drawn, VALIDATION_BATCH, pictures},
+    },
     scene::VALUES,
 };
 
@@ -17,9 +20,9 @@ use crate::{
 pub struct VaeReport {
     /// Pictures of test digits.
     pub count: usize,
-    /// Mean square error of a value in [-1, 1], from the latent's mean.
+    /// [`mean_square`] of what is made from the latent's mean.
     pub mse: f64,
-    /// 10·log₁₀(2² / mse), in decibels: values span 2.
+    /// [`psnr`], in decibels.
     pub psnr: f64,
     /// The KL term of a picture, in nats.
     pub kl: f64,
@@ -40,7 +43,7 @@ pub struct VaeReport {
 pub fn evaluate(
     vae: &Vae,
     drawn: &Drawn,
-    classifier: &Classifier,
+    classifier: &Classifier<LeNet>,
     device: &burn::tensor::Device,
 ) -> Result<VaeReport, EvaluationError> {
     let mut decoded: Vec<f32> = Vec::with_capacity(drawn.values.len());
@@ -54,9 +57,7 @@ pub fn evaluate(
         decoded.extend(numbers(vae.decode(posterior.mean).permute([0, 2, 3, 1]))?);
     }
     let n = drawn.len().max(1) as f64;
-    let errors = drawn.values.iter().zip(&decoded);
-    let error: f64 = errors.map(|(a, b)| f64::from(a - b).powi(2)).sum();
-    let mse = error / drawn.values.len().max(1) as f64;
+    let mse = mean_square(&drawn.values, &decoded);
 
     let before = judge::digits(classifier, drawn.each())?;
     let after = judge::digits(classifier, decoded.chunks(VALUES))?;
@@ -67,7 +68,7 @@ pub fn evaluate(
     Ok(VaeReport {
         count: drawn.len(),
         mse,
-        psnr: 10.0 * (4.0 / mse).log10(),
+        psnr: psnr(mse),
         kl: kl / n,
         latent_deviation: (squares / latents.max(1) as f64).sqrt(),
         same_digit: alike(&before, &after),

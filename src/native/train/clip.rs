@@ -16,11 +16,9 @@ use super::{
 use crate::{
     caption::{Phrasing, Said, Tokenizer, Tokens, describe},
     library::Network,
-    model::{
-        ModelConfig,
-        clip::{Clip, ClipConfig},
-    },
-    native::picture,
+    model::clip::{Clip, ClipConfig},
+    native::{data::DataSet, picture},
+    nn::ModelConfig,
     scene::Scene,
 };
 
@@ -108,7 +106,7 @@ impl Sentences {
 /// The cosines of every picture with every sentence, times the logit scale, [pictures, sentences].
 fn logits(model: &Clip, drawn: &Drawn, sentences: &Sentences) -> Tensor<2> {
     let images = model.image(drawn.tensor(&model.devices()[0]));
-    let texts = model.text().forward(&sentences.tokens).embedding;
+    let texts = model.text().embedding(&sentences.tokens);
     images.matmul(texts.transpose()) * model.logit_scale().unsqueeze::<2>()
 }
 
@@ -143,6 +141,10 @@ impl Task for ClipTask {
             Some(locked) => clip.with_locked_text(locked.text()),
             None => clip,
         }
+    }
+
+    fn data(&self) -> Option<&DataSet> {
+        Some(&self.pictures.digits.train)
     }
 
     fn epoch_samples(&self) -> usize {

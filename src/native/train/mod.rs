@@ -1,14 +1,13 @@
 //! The training loop that every model shares: epochs, EMA, learning rate, checkpoints, what a person
 //! sees while it runs.
 
-mod checkpoint;
 pub mod clip;
 pub mod digits;
-mod ema;
 mod latents;
 mod negatives;
 pub mod noise_level;
 pub mod pictures;
+pub mod recipe;
 pub mod scorer;
 mod show;
 pub mod text;
@@ -23,18 +22,21 @@ use std::{
 };
 
 use burn::{
-    grad_clipping::GradientClippingConfig,
     module::Module,
-    optim::{AdamConfig, GradientsParams},
+    optim::GradientsParams,
     tensor::{Device, Tensor},
 };
-pub use checkpoint::{Checkpoint, CheckpointError, EpochMetrics, Identity, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{atomic, chart, data::DataError, sample::Exported};
-use crate::{library::Network, weights::WeightsError};
+pub use recipe::Recipe;
+
+use super::{
+    atomic, chart,
+    data::{DataError, DataSet, Learned},
+    store::{self, Checkpoint, CheckpointError, EpochMetrics, Exported, Identity, Progress},
+};
+use crate::{training, weights::WeightsError};
 
 /// What is trained: a model, its loss and what it shows.
 pub trait Task {
@@ -47,6 +49,10 @@ pub trait Task {
     fn config(&self) -> serde_json::Value;
     /// A model with fresh weights.
     fn init(&self, device: &Device) -> Self::Model;
+    /// What it learns from, where that is a set of pictures.
+    fn data(&self) -> Option<&DataSet> {
+        None
+    }
     /// Samples of an epoch.
     fn epoch_samples(&self) -> usize;
     /// The mean loss, one number, on the `batch` samples of optimiser step `step`; the same for the
@@ -59,26 +65,6 @@ pub trait Task {
     /// # Errors
     /// [`TrainError`].
     fn show(&self, model: &Self::Model, png: &Path) -> Result<(), TrainError>;
-}
-
-/// How any model is trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Recipe {
-    /// Passes over the data.
-    pub epochs: u64,
-    /// Samples a step.
-    pub batch: usize,
-    /// The learning rate after warm-up; it then falls to 0 along a half cosine.
-    pub learning_rate: f64,
-    /// Steps over which the learning rate rises from 0.
-    pub warmup: u64,
-    /// Decay of the averaged weights a step.
-    pub ema_decay: f64,
-    /// Decides the initial weights and every random draw.
-    pub seed: u64,
-    /// Whether CLIP's text encoder stays as it was exported.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub lock_text: bool,
 }
 
 /// Where a run lives and how it goes.
@@ -133,42 +119,6 @@ pub enum TrainError {
     Interrupted(u64),
 }
 
-impl Recipe {
-    /// What the shipped weights of a network were trained with, before some of them were trained further.
-    pub fn of(network: Network) -> Self {
-        let (epochs, batch, learning_rate) = match network {
-            Network::Unet | Network::UnetBlind => (10, 64, 3e-3),
-            Network::Scorer => (10, 64, 2e-3),
-            Network::NoiseLevel => (6, 64, 2e-3),
-            Network::Vae => (12, 32, 2e-3),
-            Network::Clip => (50, 64, 1e-3),
-            Network::Text => (360, 128, 2e-3),
-        };
-        Self {
-            epochs,
-            batch,
-            learning_rate,
-            warmup: 300,
-            ema_decay: 0.9995,
-            seed: 0,
-            lock_text: false,
-        }
-    }
-
-    fn learning_rate(&self, step: u64, steps: u64) -> f64 {
-        if step < self.warmup {
-            return self.learning_rate * (step + 1) as f64 / self.warmup as f64;
-        }
-        let done = (step - self.warmup) as f64 / (steps.saturating_sub(self.warmup)).max(1) as f64;
-        self.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done.min(1.0)).cos())
-    }
-}
-
-/// Whether a folder holds a training run, begun or finished.
-pub fn is_run(folder: &Path) -> bool {
-    checkpoint::path(folder).exists()
-}
-
 /// Trains a model and returns its averaged weights.
 ///
 /// # Errors
@@ -185,16 +135,15 @@ pub fn train<T: Task>(
         model: task.name().into(),
         config: task.config(),
         training: serde_json::to_value(recipe).expect("a recipe is plain data"),
+        data: task.data().map(Learned::from),
     };
     let device = device.clone().autodiff();
     device.seed(recipe.seed);
     let mut model = task.init(&device);
+    // Burn draws a parameter's first numbers when it is first used: here, in the order of the fields, and not in the
+    // order of the first step, which another backend or a faster kernel may change.
     let mut average = model.valid();
-    let mut optimizer = AdamConfig::new()
-        .with_beta_2(0.99)
-        .with_epsilon(1e-8)
-        .with_grad_clipping(Some(GradientClippingConfig::Norm(1.0)))
-        .init();
+    let mut optimizer = training::optimizer();
     let mut progress = Progress::default();
     if run.resume {
         let checkpoint = Checkpoint::open(&run.folder)?;
@@ -203,7 +152,7 @@ pub fn train<T: Task>(
         average = checkpoint.average(average)?;
         optimizer = checkpoint.optimizer(optimizer)?;
         progress = checkpoint.progress;
-    } else if is_run(&run.folder) {
+    } else if store::is_run(&run.folder) {
         return Err(TrainError::Exists(run.folder.clone()));
     } else if let Some(Exported { entry, bytes }) = &run.pretrained {
         if entry.config != identity.config {
@@ -218,7 +167,7 @@ pub fn train<T: Task>(
     let steps = recipe.epochs * epoch_steps;
     let bar = progress_bar(steps, progress.step, recipe.batch);
     let save = |progress: &Progress, model: &T::Model, average: &T::Model, optimizer: &_| {
-        checkpoint::save(
+        store::save(
             &run.folder,
             &identity,
             progress,
@@ -239,7 +188,7 @@ pub fn train<T: Task>(
         }
         model = optimizer.step(learning_rate, model, gradients);
         progress.step += 1;
-        average = ema::update(average, &model.valid(), progress.step, recipe.ema_decay);
+        average = training::averaged(average, &model.valid(), progress.step, recipe.ema_decay);
         progress.epoch_loss += loss;
         progress.seconds += clock.elapsed().as_secs_f64();
         clock = Instant::now();

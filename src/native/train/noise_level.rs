@@ -10,20 +10,18 @@ use rand::RngExt;
 
 use super::{
     Task, TrainError,
-    digits::{self, Batch, Digits, VALIDATION_SIGMAS},
-    unet::denoising_loss,
+    digits::{Digits, VALIDATION_SIGMAS},
 };
 use crate::{
     denoiser::{SIGMA_MAX, SIGMA_MIN},
     library::Network,
-    model::{
-        ModelConfig,
-        noise_level::{NoiseLevel, NoiseLevelConfig},
-    },
-    native::chart,
+    model::noise_level::{NoiseLevel, NoiseLevelConfig},
+    native::{chart, data::DataSet},
+    nn::ModelConfig,
+    training::{self, Batch, denoising_loss},
 };
 
-/// MNIST and a predictor that learns how noisy it is.
+/// A set of pictures and a predictor that learns how noisy they are.
 pub struct NoiseLevelTask {
     config: NoiseLevelConfig,
     digits: Digits,
@@ -66,6 +64,10 @@ impl Task for NoiseLevelTask {
         self.config.init(device)
     }
 
+    fn data(&self) -> Option<&DataSet> {
+        Some(&self.digits.train)
+    }
+
     fn epoch_samples(&self) -> usize {
         self.digits.train.len()
     }
@@ -79,10 +81,11 @@ impl Task for NoiseLevelTask {
             .iter()
             .map(|_| random.random_range(low..high).exp())
             .collect();
-        let noise = digits::noise(labels.len(), &mut random);
+        let noise = training::noise(x0.len(), &mut random);
         loss(
             model,
             &Batch {
+                size: self.config.size,
                 x0,
                 labels,
                 sigma,

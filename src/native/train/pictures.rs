@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::digits::Digits;
 use crate::{
     image::{DIGIT_SIZE, from_pixel},
-    native::data::{DataError, Mnist},
+    native::data::{DataError, DataSet},
     scene::{CHANNELS, SIZE, Scene, Strokes, VALUES},
 };
 
@@ -103,13 +103,13 @@ impl Pictures {
 
 impl Drawn {
     /// Pictures of the first `count` test digits, the same each time, of kinds that training shows.
-    pub fn of_test_digits(test: &Mnist, count: usize) -> Self {
+    pub fn of_test_digits(test: &DataSet, count: usize) -> Self {
         let indices: Vec<usize> = (0..count.min(test.len())).collect();
         Self::of(test, &indices, &mut ChaCha8Rng::seed_from_u64(1))
     }
 
     /// A digit without ink is left out.
-    fn of(digits: &Mnist, indices: &[usize], random: &mut impl Rng) -> Self {
+    fn of(digits: &DataSet, indices: &[usize], random: &mut impl Rng) -> Self {
         let mut drawn = Self::default();
         for &i in indices {
             if let Some(strokes) = strokes(digits, i) {
@@ -146,7 +146,7 @@ impl Drawn {
 }
 
 /// The strokes of a digit; none, where there is no ink.
-fn strokes(digits: &Mnist, i: usize) -> Option<Strokes> {
+fn strokes(digits: &DataSet, i: usize) -> Option<Strokes> {
     let ink: Vec<f32> = digits
         .image(i)
         .iter()

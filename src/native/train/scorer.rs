@@ -9,26 +9,15 @@ use burn::{
 };
 use rand::RngExt;
 
-use super::{
-    Task, TrainError,
-    digits::{self, Batch, Digits},
-    negatives::negative,
-    show,
-    unet::denoising_loss,
-};
+use super::{Task, TrainError, digits::Digits, negatives::negative, show};
 use crate::{
     denoiser::Gradient,
-    image::DIGIT_PIXELS,
     library::Network,
-    model::{
-        ModelConfig,
-        scorer::{Scorer, ScorerConfig},
-    },
-    native::data::CLASSES,
+    model::scorer::{Scorer, ScorerConfig},
+    native::data::DataSet,
+    nn::ModelConfig,
+    training::{self, Batch, P_UNCOND, denoising_loss},
 };
-
-/// Share of samples whose gradient is that of "any digit", which trains the unconditional half.
-const P_UNCOND: f64 = 0.1;
 
 /// Pictures that are no digit, for each that is one.
 const NEGATIVES: f64 = 0.25;
@@ -37,7 +26,7 @@ const NEGATIVES: f64 = 0.25;
 /// classifier whose gradient denoises classifies well already.
 const CLASSIFICATION: f64 = 0.02;
 
-/// MNIST and a scorer that learns it.
+/// A set of pictures and a scorer that learns it.
 pub struct ScorerTask {
     config: ScorerConfig,
     digits: Digits,
@@ -73,11 +62,12 @@ fn losses(
     let score = model.score(batch.x(device), batch.sigma(device), asked);
     let denoising = denoising_loss(score.denoised, batch);
     let mut log_f = score.log_f;
+    let none = log_f.dims()[1] - 1;
     let mut classes: Vec<usize> = batch.labels.iter().map(|&l| usize::from(l)).collect();
     if !negatives.sigma.is_empty() {
         let no_digit = model.log_f(negatives.x(device), negatives.sigma(device));
         log_f = Tensor::cat(vec![log_f, no_digit], 0);
-        classes.extend(vec![CLASSES; negatives.sigma.len()]);
+        classes.extend(vec![none; negatives.sigma.len()]);
     }
     [denoising, cross_entropy(log_f, &classes)]
 }
@@ -97,6 +87,10 @@ impl Task for ScorerTask {
         self.config.init(device)
     }
 
+    fn data(&self) -> Option<&DataSet> {
+        Some(&self.digits.train)
+    }
+
     fn epoch_samples(&self) -> usize {
         self.digits.train.len()
     }
@@ -108,18 +102,20 @@ impl Task for ScorerTask {
             .iter()
             .map(|&label| (!random.random_bool(P_UNCOND)).then_some(label))
             .collect();
+        let size = self.config.size;
         let negatives: Vec<f32> = x0
-            .chunks(DIGIT_PIXELS)
+            .chunks(size * size)
             .take((labels.len() as f64 * NEGATIVES) as usize)
-            .flat_map(|digit| negative(digit, &mut random))
+            .flat_map(|digit| negative(digit, size, &mut random))
             .collect();
         let mut noisy = |x0: Vec<f32>, labels: Vec<u8>| {
-            let n = x0.len() / DIGIT_PIXELS;
+            let n = x0.len() / (size * size);
             Batch {
+                size,
+                sigma: training::sigmas(n, training::LN_SIGMA, &mut random),
+                noise: training::noise(x0.len(), &mut random),
                 x0,
                 labels,
-                sigma: digits::sigmas(n, digits::LN_SIGMA, &mut random),
-                noise: digits::noise(n, &mut random),
             }
         };
         let negatives = noisy(negatives, Vec::new());
@@ -130,6 +126,7 @@ impl Task for ScorerTask {
 
     fn validate(&self, model: &Scorer) -> f64 {
         let none = || Batch {
+            size: self.config.size,
             x0: Vec::new(),
             labels: Vec::new(),
             sigma: Vec::new(),

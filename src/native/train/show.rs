@@ -8,24 +8,24 @@ use super::TrainError;
 use crate::{
     denoiser::Denoiser,
     generation::{Generation, Request, Settings},
-    image::DIGIT_PIXELS,
     native::picture,
 };
 
-/// Of each digit.
+/// Of each class.
 const EACH: u64 = 8;
 
-/// Saves a grid of digits without guidance, one column a digit, one row a seed.
+/// Saves a grid of pictures without guidance, one column a class, one row a seed.
 ///
 /// # Errors
 /// [`TrainError::Show`].
 pub fn digits(denoiser: Rc<dyn Denoiser>, device: &Device, png: &Path) -> Result<(), TrainError> {
+    let classes = denoiser.classes().len();
     let requests: Vec<Request> = (0..EACH)
         .flat_map(|seed| {
-            (0..10).map(move |digit| Request {
-                digit: Some(digit),
-                prompt: None,
+            (0..classes).map(move |class| Request {
+                digit: u8::try_from(class).ok(),
                 seed,
+                ..Request::default()
             })
         })
         .collect();
@@ -41,8 +41,10 @@ pub fn digits(denoiser: Rc<dyn Denoiser>, device: &Device, png: &Path) -> Result
         .is_some()
     {}
     let frame = run.frame();
-    let pictures: Vec<Vec<f32>> = frame.x.chunks(DIGIT_PIXELS).map(<[f32]>::to_vec).collect();
-    picture::grid(&pictures, frame.width, frame.height, frame.channels, 10, 2)
+    let (width, height, channels) = (frame.width, frame.height, frame.channels);
+    let values = frame.x.chunks(width * height * channels);
+    let pictures: Vec<Vec<f32>> = values.map(<[f32]>::to_vec).collect();
+    picture::grid(&pictures, width, height, channels, classes, 2)
         .and_then(|grid| picture::save_png(png, &grid))
         .map_err(|e| failed(&e))
 }

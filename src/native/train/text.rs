@@ -12,31 +12,27 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::{
     Task, TrainError,
-    digits::{VALIDATION_SIGMAS, sigmas},
+    digits::VALIDATION_SIGMAS,
     latents::{self, Latent, Latents},
     pictures::{Drawn, Pictures},
-    unet::edm_loss,
 };
 use crate::{
     caption::{Phrasing, Said, Tokenizer, describe},
-    denoiser::{Cond, Edm, Prompted},
-    generation::{Generation, Request},
+    denoiser::{Cond, Edm, Prompted, VaeDecoder},
+    generation::{Decode, Generation, Request},
     library::{Generator, Library, Network, NotReady},
     model::{
-        ModelConfig,
         clip::Clip,
         unet::{Unet, UnetConfig},
         vae::{Vae, VaeConfig},
     },
-    native::picture,
-    nn::SIGMA_DATA,
+    native::{data::DataSet, picture},
+    nn::{ModelConfig, SIGMA_DATA},
     scene::{CHANNELS, SIZE, Scene, Size, VALUES},
+    training::{P_UNCOND, edm_loss, sigmas},
 };
 
-/// Share of samples whose sentence is withheld, which trains the unconditional half.
-const P_UNCOND: f64 = 0.1;
-
-/// As the pictures' [`LN_SIGMA`](super::digits::LN_SIGMA), but lower: a small digit is a few numbers of a latent,
+/// As the pictures' [`LN_SIGMA`](crate::training::LN_SIGMA), but lower: a small digit is a few numbers of a latent,
 /// and which one it is hangs on little noise. Of small digits that were buried under σ = 0.25 and dug out again,
 /// 92 % could be read (measured once) while training drew ln σ as for pictures; of large ones, 97 %.
 const LN_SIGMA: (f64, f64) = (-1.5, 1.1);
@@ -114,7 +110,7 @@ impl TextTask {
             z0,
             sigma,
             noise: Tensor::from_data(TensorData::new(noise, shape), device),
-            context: clip.text().forward(&tokens).tokens,
+            context: clip.text().tokens(&tokens),
         }
     }
 
@@ -127,15 +123,15 @@ impl TextTask {
         let context = constant(batch.context, device);
         let null = Cond::null(batch.sigma.len());
         let edm = Edm::new(model.clone(), self.config.clone());
-        let denoised = edm.denoise_at(z, sigma.clone(), &null, Some(&context));
+        let sentences = edm.look_up(&context);
+        let denoised = edm.denoise_at(z, sigma.clone(), &null, Some(&sentences));
         edm_loss(denoised - z0, sigma, self.config.sigma_data)
     }
 
     /// Pictures from sentences.
     fn prompted(&self, model: &Unet) -> Prompted {
         let edm = Rc::new(Edm::new(model.clone(), self.config.clone()));
-        let vae = (self.latents.vae().clone(), self.vae.picture());
-        Prompted::new(edm, self.clip.clone(), vae)
+        Prompted::new(edm, self.clip.clone())
     }
 
     /// Where the networks are that are not trained.
@@ -192,6 +188,10 @@ impl Task for TextTask {
         self.config.init(device)
     }
 
+    fn data(&self) -> Option<&DataSet> {
+        Some(&self.latents.pictures().digits.train)
+    }
+
     fn epoch_samples(&self) -> usize {
         self.latents.pictures().epoch()
     }
@@ -246,15 +246,16 @@ impl Task for TextTask {
             .collect();
         let settings = Generator::Text.defaults();
         let device = &self.device();
+        let decoder = VaeDecoder::new(self.latents.vae().clone(), self.vae.clone());
         let mut run = Generation::new(self.prompted(model), &settings, &requests, device)
-            .map_err(|e| failed(&e))?;
+            .map_err(|e| failed(&e))?
+            .decoding(Some(Rc::new(decoder)), Decode::Last);
         while pollster::block_on(run.next())
             .map_err(|e| failed(&e))?
             .is_some()
         {}
-        let decoded = pollster::block_on(run.pictures()).map_err(|e| failed(&e))?;
-        let values = decoded.expect("a latent is no picture");
-        let pictures: Vec<Vec<f32>> = values.chunks(VALUES).map(<[f32]>::to_vec).collect();
+        let decoded = run.frame().decoded.expect("the last step is decoded");
+        let pictures: Vec<Vec<f32>> = decoded.x.chunks(VALUES).map(<[f32]>::to_vec).collect();
         picture::grid(&pictures, SIZE, SIZE, CHANNELS, 8, 2)
             .and_then(|grid| picture::save_png(png, &grid))
             .map_err(|e| failed(&e))

@@ -14,11 +14,9 @@ use super::{
 };
 use crate::{
     library::Network,
-    model::{
-        ModelConfig,
-        vae::{Vae, VaeConfig},
-    },
-    native::picture,
+    model::vae::{Vae, VaeConfig},
+    native::{data::DataSet, picture},
+    nn::ModelConfig,
     scene::{SIZE, Scene},
 };
 
@@ -66,6 +64,10 @@ impl Task for VaeTask {
 
     fn init(&self, device: &Device) -> Vae {
         self.config.init(device)
+    }
+
+    fn data(&self) -> Option<&DataSet> {
+        Some(&self.pictures.digits.train)
     }
 
     fn epoch_samples(&self) -> usize {
