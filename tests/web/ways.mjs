@@ -39,14 +39,24 @@ async function look(visit, [id, , shown, canvases]) {
 export const ways = {
   async 'a click in the list of chapters is a step that Back takes back'(t) {
     const visit = await quick(t);
-    await visit.page.click('.contents a[href$="noise"]');
-    await arrived(visit, 'noise');
-    assert.match(await visit.hash(), /at=noise/);
-    // At once, while the page still holds on to where it was sent.
-    await visit.page.evaluate(() => history.back());
-    await visit.page.waitForFunction(() => scrollY < 2500 && !location.hash.includes('at='));
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    assert.ok((await visit.page.evaluate(() => scrollY)) < 2500, 'it was sent on again');
+    const leave = () => visit.page.evaluate(() => {
+      const before = scrollY;
+      document.querySelector('.contents a[href$="noise"]').click();
+      return before;
+    });
+    // At once, in the middle of the way, and while the page still holds on to where it was sent.
+    for (const until of [() => visit.page.waitForFunction(() => scrollY > 0), () => visit.page.waitForFunction(() => scrollY > 1000), () => arrived(visit, 'noise')]) {
+      const before = await leave();
+      await until();
+      assert.match(await visit.hash(), /at=noise/);
+      await visit.page.evaluate(() => history.back());
+      await visit.page.waitForFunction(() => !location.hash.includes('at='));
+      await visit.page.waitForFunction((before) => Math.abs(scrollY - before) < 5, {}, before).catch(async (error) => {
+        throw new Error(`it was at ${before}, and is at ${await visit.page.evaluate(() => scrollY)}`, { cause: error });
+      });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      assert.ok(Math.abs((await visit.page.evaluate(() => scrollY)) - before) < 5, 'it was sent on again');
+    }
     assert.equal(await visit.page.evaluate(() => Boolean(window.unnoise)), true, 'the page was left');
     await visit.page.evaluate(() => history.forward());
     await visit.page.waitForFunction(() => location.hash.includes('at=noise'));

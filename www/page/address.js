@@ -9,7 +9,10 @@
 import { copyText } from './copy.js';
 import { say } from './notices.js';
 
-/** What the history keeps beside an address that the page has written itself: by it, a step back is told from a link. */
+/**
+ * What the history keeps beside an address that the page has written itself: by it, a step back is told from a link. Of an
+ * entry that was left by a step of the history, also its `top`, how far down the window was then.
+ */
 const OWN = { own: true };
 /** Browsers stop pages that rewrite their address too often. */
 const WRITE_MS = 400;
@@ -111,11 +114,11 @@ function keep(after) {
   timer ??= setTimeout(write, WRITE_MS);
 }
 
-function write() {
+function write({ top } = {}) {
   clearTimeout(timer);
   timer = undefined;
   if (isLinkOpened()) return; // or it would be lost
-  history.replaceState(OWN, '', address());
+  history.replaceState({ ...OWN, top }, '', address());
   known = location.hash;
   dispatchEvent(new Event('addresswritten'));
 }
@@ -124,7 +127,7 @@ function write() {
 function push(after) {
   if (isEmbedded) return keep(after);
   if (isLinkOpened()) return;
-  write();
+  write({ top: scrollY });
   state = after;
   history.pushState(OWN, '', address());
   known = location.hash;

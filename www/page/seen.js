@@ -31,10 +31,13 @@ export function bringIntoSight(element, { block = 'nearest', smooth = !matchMedi
   const { signal } = way;
   // While they are captured: the key that led here is past that.
   for (const type of ['wheel', 'touchmove', 'keydown']) addEventListener(type, () => way.abort(), { signal, passive: true, capture: true });
-  // The browser goes back to where it was, but what still scrolls would undo that.
-  addEventListener('popstate', () => {
+  // A browser that still scrolls does not go back to where it was (Chromium), or scrolls on from there; what it had
+  // scrolled in a thread of its own may come a frame later.
+  addEventListener('popstate', ({ state }) => {
     way.abort();
-    scrollTo({ top: scrollY, behavior: 'instant' });
+    const goBack = () => scrollTo({ top: state?.top ?? scrollY, behavior: 'instant' });
+    goBack();
+    requestAnimationFrame(goBack);
   }, { signal, capture: true });
   addEventListener('scrollend', () => element.scrollIntoView({ block, behavior: 'instant' }), { signal });
   setTimeout(() => way.abort(), LONGEST_WAY_MS);
