@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use wasm_bindgen::prelude::*;
 
 use super::{
-    MAX_TEXTS, Run,
+    MAX_PICTURES, MAX_TEXTS, Run,
     convert::{
         asked, doubles, entries, exception, floats, numbers, object, pixels, plain, sound, told,
         value_of,
@@ -62,9 +62,10 @@ impl Engine {
             .map_err(exception)
     }
 
-    /// A run of `{model, digit, prompt, negative, seed, decode}` and [`Settings`]; what is left out is as
-    /// suits the model. It starts from pure noise, or from `picture` with noise of amount `sigma`
-    /// on it. No network call is made yet.
+    /// A run of `{model, digit, prompt, negative, seed, pictures, decode}` and [`Settings`]; what is left out is
+    /// as suits the model. `pictures` says of each of several what it has otherwise of digit, prompt, negative
+    /// and seed. It starts from pure noise, or from `picture` with noise of amount `sigma` on it. No network call
+    /// is made yet.
     pub fn start(
         &self,
         settings: JsValue,
@@ -73,15 +74,17 @@ impl Engine {
     ) -> Result<Run, JsValue> {
         let Start {
             generator,
-            request,
+            requests,
             settings,
             decode,
         } = Start::read(entries(settings)?)?;
-        generator.check(&settings, &request).map_err(exception)?;
+        for request in &requests {
+            generator.check(&settings, request).map_err(exception)?;
+        }
         let denoiser = self.library.denoiser(generator).map_err(exception)?;
         let decoder = self.library.decoder(generator).map_err(exception)?;
         let device = self.library.device();
-        let run = Generation::new(denoiser, &settings, &[request], device)
+        let run = Generation::new(denoiser, &settings, &requests, device)
             .map_err(exception)?
             .decoding(decoder, decode);
         match (picture, sigma) {
@@ -279,10 +282,10 @@ impl Engine {
     }
 }
 
-/// What `start` takes: the model, the picture and how to generate it.
+/// What `start` takes: the model, the pictures and how to generate them.
 struct Start {
     generator: Generator,
-    request: Request,
+    requests: Vec<Request>,
     settings: Settings,
     decode: Decode,
 }
@@ -302,10 +305,27 @@ impl Start {
             Some(name) => serde_json::from_value(name.into()).map_err(exception)?,
             None => Decode::default(),
         };
-        let asked = ["digit", "prompt", "negative", "seed"]
+        let asked: Map<_, _> = ["digit", "prompt", "negative", "seed"]
             .into_iter()
             .filter_map(|name| Some((name.to_owned(), entries.remove(name)?)))
             .collect();
+        let requests = match entries.remove("pictures") {
+            None => vec![value_of(asked)?],
+            Some(pictures) => {
+                let pictures: Vec<Map<String, Value>> =
+                    serde_json::from_value(pictures).map_err(exception)?;
+                if !(1..=MAX_PICTURES).contains(&pictures.len()) {
+                    return Err(exception(format!(
+                        "a run has 1 to {MAX_PICTURES} pictures, not {}",
+                        pictures.len()
+                    )));
+                }
+                pictures
+                    .into_iter()
+                    .map(|own| value_of(asked.clone().into_iter().chain(own).collect()))
+                    .collect::<Result<_, _>>()?
+            }
+        };
         // What is not said is as suits the model.
         let Value::Object(mut settings) =
             serde_json::to_value(generator.defaults()).map_err(exception)?
@@ -315,7 +335,7 @@ impl Start {
         settings.append(&mut entries);
         Ok(Self {
             generator,
-            request: value_of(asked)?,
+            requests,
             settings: value_of(settings)?,
             decode,
         })

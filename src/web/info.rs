@@ -33,6 +33,9 @@ const MAX_TEXT: usize = 10_000;
 /// As many texts are taken at once.
 pub(super) const MAX_TEXTS: usize = 256;
 
+/// As many pictures are drawn by one run.
+pub(super) const MAX_PICTURES: usize = 64;
+
 /// The largest whole number up to which JavaScript has all.
 const MAX_SEED: u64 = (1 << 53) - 1;
 
@@ -107,6 +110,7 @@ struct Limits {
     value: Range,
     text: usize,
     texts: usize,
+    pictures: usize,
     words: usize,
 }
 
@@ -227,6 +231,7 @@ impl Engine {
                 value: [-f64::from(MAX_VALUE), f64::from(MAX_VALUE)],
                 text: MAX_TEXT,
                 texts: MAX_TEXTS,
+                pictures: MAX_PICTURES,
                 words: MAX_TOKENS - 1,
             },
             sigmas: [SIGMA_MIN, SIGMA_MAX],

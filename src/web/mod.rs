@@ -19,7 +19,7 @@ mod run;
 mod trainer;
 
 pub use engine::Engine;
-use info::MAX_TEXTS;
+use info::{MAX_PICTURES, MAX_TEXTS};
 pub use run::Run;
 #[cfg(feature = "training")]
 pub use trainer::Trainer;

@@ -1,4 +1,4 @@
-//! A run from noise to a picture, a step at a time.
+//! A run from noise to a picture, or to several, a step at a time.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -13,7 +13,7 @@ use crate::{
     generation::{Decoded, Frame, Generation},
 };
 
-/// A run from noise to a picture.
+/// A run from noise to a picture, or to several.
 #[wasm_bindgen]
 pub struct Run {
     /// Taken while a step is under way.
@@ -39,8 +39,9 @@ impl Run {
         frame(&generation.frame(), 0.0)
     }
 
-    /// Makes one step. `{step, steps, sigma, nfe, ms, width, height, channels, x, denoised, picture}`, or
-    /// null when the run is done. `picture` is `{width, height, channels, x}`, or null unless x is a latent.
+    /// Makes one step. `{step, steps, sigma, nfe, ms, count, width, height, channels, x, denoised, picture}`, or
+    /// null when the run is done. `picture` is `{width, height, channels, x}`, or null unless x is a latent. Of
+    /// several pictures, `count`, the numbers stand one after another.
     /// A run whose step is rejected stays where it was.
     pub async fn step(&self) -> Result<JsValue, JsValue> {
         let mut generation = self
@@ -70,6 +71,10 @@ fn frame(frame: &Frame, ms: f64) -> Result<JsValue, JsValue> {
         ("sigma", frame.sigma.into()),
         ("nfe", (frame.nfe as f64).into()),
         ("ms", ms.into()),
+        (
+            "count",
+            ((frame.x.len() / (frame.width * frame.height * frame.channels)) as f64).into(),
+        ),
         ("width", (frame.width as f64).into()),
         ("height", (frame.height as f64).into()),
         ("channels", (frame.channels as f64).into()),

@@ -53,6 +53,15 @@ const REFUSED = [
   ['start({ guidanceInterval: 5 })', 'guidanceInterval is 5: it must be two numbers, as in [0.3, 5].'],
   ['start({ guidanceInterval: [5, 0.3] })', 'guidanceInterval is from 5 to 0.3: the lower number comes first.'],
   ['start({ guidanceInterval: [0, 2000] })', 'guidanceInterval is 2000: it must be a number from 0 to 1000.'],
+  ['start({ pictures: [] })', 'pictures is an array of 0: it must be an array of 1 to 64, as in [{ digit: 3 }, { digit: 5 }].'],
+  ['start({ pictures: Array(65).fill({}) })', /^pictures is an array of 65: it must be an array of 1 to 64/],
+  ['start({ pictures: { digit: 3 } })', /^pictures is an object: it must be an array of 1 to 64/],
+  ['start({ pictures: [3] })', /^pictures\[0\] is 3: it must be an object/],
+  ['start({ pictures: [{}, { steps: 3 }] })', 'pictures[1] has "steps": each has digit, prompt, negative, seed alone.'],
+  ['start({ pictures: [{}, { digit: 10 }] })', 'pictures[1].digit is 10: it must be a whole number from 0 to 9.'],
+  ['start({ negative: 7, pictures: [{ digit: 3 }, { digit: 7 }] })', 'pictures[1].digit and negative are both 7: they must differ.'],
+  ['start({ pictures: [{}, { prompt: "a seven" }] })', 'The model "digits" cannot read: leave prompt out.'],
+  ['start({ model: "noise-level", pictures: [{}, { digit: 3 }] })', 'The model noise-level cannot be asked for a digit: it draws what the noise leads to.'],
   ['start({ negative: 10 })', 'negative is 10: it must be a whole number from 0 to 9.'],
   ['start({ negative: "a seven" })', 'negative is "a seven": it must be a whole number from 0 to 9.'],
   ['start({ negative: 7, guidance: 1 })', 'guidance is 1: it must be above 1 to lead away from the negative.'],
@@ -249,6 +258,33 @@ export const library = {
     assert.deepEqual([misspelt.unknown.includes('thre'), misspelt.digits], [true, [8]]);
     assert.ok(misspelt.remarks.length >= 2 && misspelt.remarks.every(({ text, kind }) => text.length > 5 && typeof kind === 'string'));
     assert.ok(misspelt.remarks.some(({ text }) => text.includes('thre (three is)')));
+  },
+
+  async 'several pictures of a run are each what they are alone'(t) {
+    const visit = await quick(t);
+    const runs = [
+      [{ steps: 4, sampler: 'euler-ancestral', guidance: 2, digit: 3, seed: 5 }, [{}, { digit: 8 }, { digit: null, seed: 6 }, { negative: 9 }]],
+      [{ model: 'text', steps: 3, seed: 2, decode: 'last' }, [{ prompt: 'a bold red three' }, { prompt: 'a blue four', seed: 3 }]],
+    ];
+    for (const [settings, pictures] of runs) {
+      const together = await visit.frames({ ...settings, pictures });
+      const alone = await Promise.all(pictures.map((own) => visit.frames({ ...settings, ...own })));
+      for (const [step, { count, x, picture, nfe }] of together.entries()) {
+        assert.equal(count, pictures.length);
+        const { length } = alone[0][step].x;
+        assert.equal(x.length, count * length);
+        assert.equal(nfe, Math.max(...alone.map((frames) => frames[step].nfe)));
+        for (const [i, frames] of alone.entries()) {
+          assert.equal(frames[step].count, 1);
+          const away = difference(frames[step].x, x.slice(i * length, (i + 1) * length));
+          assert.ok(away <= t.tolerance * Math.max(1, frames[step].sigma), `picture ${i} is ${away} off after step ${step}`);
+          assert.equal(Boolean(picture), Boolean(frames[step].picture));
+        }
+      }
+    }
+    // What is not said of a picture is as for all, and stands in the settings.
+    const settings = await visit.page.evaluate(async () => (await window.unnoise.start({ digit: 4, seed: 9, pictures: [{}, { seed: 1 }] })).settings.pictures);
+    assert.deepEqual(settings, [{ digit: 4, prompt: null, negative: null, seed: 9 }, { digit: 4, prompt: null, negative: null, seed: 1 }]);
   },
 
   async 'many texts at once are each what they are alone'(t) {

@@ -13,6 +13,9 @@ export async function use(draw: (frame: Frame) => void, x: Float32Array, picture
   await u.start({ digit: 3, guidance: 3, guidanceInterval: [0.5, 5] });
   await u.start({ digit: null, negative: 7 });
   await u.start({ model: 'text', negative: 'white paper' });
+  const several = await u.start({ steps: 5, pictures: [{ digit: 3 }, { digit: null, seed: 8 }] });
+  const second = several.frame.x.slice(784, 2 * 784);
+  console.log(several.frame.count, several.settings.pictures?.[1].seed, second.length);
   await u.start({ model: 'scorer', digit: 3 });
   const { probabilities, logF, gradient } = await u.score({ x, sigma: 0.5, digit: 3 });
   const { sigma } = await u.noiseLevel({ x });
@@ -43,6 +46,8 @@ export async function use(draw: (frame: Frame) => void, x: Float32Array, picture
   await u.start({ sampler: 'magic' }).catch((error) => console.log(error instanceof UnnoiseError && error.code));
   // @ts-expect-error no such setting
   await u.start({ stepz: 5 });
+  // @ts-expect-error steps are for all
+  await u.start({ pictures: [{ steps: 5 }] });
 
   u.close();
   return [frame?.sigma ?? 0, probabilities[10], logF, gradient[0], sigma, denoised[0], text.frame.picture?.width ?? 0, latent[0], embedding[0], unknown.length, u.info.limits.steps[1], best?.lenet.accuracy ?? 0, Number(own)];

@@ -2,7 +2,10 @@
 
 import { UnnoiseError } from './errors.js';
 
-/** @import { Abortable, Attributes, FullSettings, FullTrainingSettings, Info, Range, Shape } from './unnoise.js' */
+/** @import { Abortable, Asked, Attributes, FullSettings, FullTrainingSettings, Info, Range, Shape } from './unnoise.js' */
+
+/** What a run is asked for, of each picture. */
+const ASKED = /** @type {const} */ (['digit', 'prompt', 'negative', 'seed']);
 
 /** What some samplers have, or one schedule: the engine refuses it where it means nothing. */
 const TUNING = /** @type {const} */ (['eta', 'rate', 'momentum', 'shift']);
@@ -144,17 +147,43 @@ export class Checks {
   }
 
   /**
-   * What a run is led away from.
-   * @param {FullSettings} full
+   * What is asked for, of one picture: `of` says which, where there are several.
+   * @param {Asked} asked
+   * @param {number} guidance
    * @param {Info['generators'][number]} generator
    */
-  #negative({ negative, digit, guidance, model }, generator) {
+  #asked({ digit, prompt, negative, seed }, guidance, generator, of = '') {
+    const { limits } = this.#info;
+    if (digit !== null) whole(`${of}digit`, digit, this.#classes(generator));
+    whole(`${of}seed`, seed, limits.seed);
+    if (prompt !== null) textOf(`${of}prompt`, prompt, limits.text);
+    if (prompt !== null && !generator.takesPrompt) refuse(`The model "${generator.name}" cannot read: leave prompt out.`);
+    if (negative === null) return;
     const { takesDigit, takesPrompt } = generator;
-    if (!takesDigit && !takesPrompt) refuse(`The model "${model}" is asked for nothing: leave negative out.`);
-    if (takesPrompt && typeof negative === 'string') textOf('negative', negative, this.#info.limits.text);
-    else whole('negative', negative, this.#classes(generator));
+    if (!takesDigit && !takesPrompt) refuse(`The model "${generator.name}" is asked for nothing: leave negative out.`);
+    if (takesPrompt && typeof negative === 'string') textOf(`${of}negative`, negative, limits.text);
+    else whole(`${of}negative`, negative, this.#classes(generator));
     if (!(guidance > 1)) refuse(`guidance is ${guidance}: it must be above 1 to lead away from the negative.`);
-    if (digit === negative) refuse(`digit and negative are both ${negative}: they must differ.`);
+    if (digit === negative) refuse(`${of}digit and negative are both ${negative}: they must differ.`);
+  }
+
+  /**
+   * Several pictures of a run, each in full: what it does not say is as for all.
+   * @param {any} pictures
+   * @param {FullSettings} full
+   * @param {Info['generators'][number]} generator
+   * @returns {Asked[]}
+   */
+  #pictures(pictures, full, generator) {
+    const most = this.#info.limits.pictures;
+    if (!Array.isArray(pictures) || pictures.length < 1 || pictures.length > most) refuse(`pictures is ${Array.isArray(pictures) ? `an array of ${pictures.length}` : written(pictures)}: it must be an array of 1 to ${most}, as in [{ digit: 3 }, { digit: 5 }].`);
+    return pictures.map((picture, i) => {
+      const own = object(`pictures[${i}]`, picture);
+      for (const name of Object.keys(own)) if (!ASKED.includes(/** @type {any} */ (name))) refuse(`pictures[${i}] has ${written(name)}: each has ${ASKED.join(', ')} alone.`);
+      const asked = /** @type {Asked} */ (Object.fromEntries(ASKED.map((name) => [name, own[name] === undefined ? full[name] : own[name]])));
+      this.#asked(asked, full.guidance, generator, `pictures[${i}].`);
+      return asked;
+    });
   }
 
   /** @param {Info['generators'][number]} generator @returns {Range} */
@@ -219,13 +248,11 @@ export class Checks {
     const generator = this.generator(given.model);
     /** @type {FullSettings} */
     const full = { ...defaults, ...generator.defaults, model: generator.name };
-    const names = [...new Set([...Object.keys(full), 'schedule', 'guidanceInterval', ...TUNING, 'x', 'sigma'])];
+    const names = [...new Set([...Object.keys(full), 'schedule', 'guidanceInterval', ...TUNING, 'pictures', 'x', 'sigma'])];
     for (const [name, value] of Object.entries(given)) {
       if (!names.includes(name)) refuse(`There is no setting ${written(name)}: choose from ${names.join(', ')}.`);
       if (value !== undefined) full[name] = value;
     }
-    this.classOrNull(generator.name, full.digit);
-    this.seed(full.seed);
     whole('steps', full.steps, limits.steps);
     number('guidance', full.guidance, limits.guidance);
     if (full.guidanceInterval !== undefined) full.guidanceInterval = interval('guidanceInterval', full.guidanceInterval, limits.sigma);
@@ -233,10 +260,8 @@ export class Checks {
     oneOf('sampler', full.sampler, samplers.map(({ name }) => name));
     if (full.schedule !== undefined) oneOf('schedule', full.schedule, schedules);
     oneOf('decode', full.decode, this.#info.decodes);
-    if (full.prompt !== null) textOf('prompt', full.prompt, limits.text);
-    const asked = `The model "${generator.name}"`;
-    if (full.prompt !== null && !generator.takesPrompt) refuse(`${asked} cannot read: leave prompt out.`);
-    if (full.negative !== null) this.#negative(full, generator);
+    if (full.pictures === undefined) this.#asked(full, full.guidance, generator);
+    else full.pictures = this.#pictures(full.pictures, full, generator);
     if ((full.x === undefined) !== (full.sigma === undefined)) refuse('x and sigma go together: the picture to start from, and how much noise is put on it.');
     if (full.x !== undefined) full.x = numbers('x', full.x, this.#info[generator.draws === 'digit' ? 'digit' : 'latent'], limits.value);
     if (full.sigma !== undefined) this.sigma(full.sigma);

@@ -64,6 +64,8 @@ export interface Settings {
   momentum?: number;
   /** The schedule `flow` only: above 1 more steps lie where there is much noise. */
   shift?: number;
+  /** Several pictures in one run, each with what it has otherwise of digit, prompt, negative and seed; the network is asked for all at once. At most `info.limits.pictures`. */
+  pictures?: Partial<Asked>[];
   /** After which steps `frame.picture` is made, which costs as much as a network call; `u.decode` makes one of any `frame.denoised` later. */
   decode?: Decode;
   /** A picture of 28 × 28 numbers to start from, with noise of amount `sigma` added, rather than from pure noise; for the model `text` a latent, as `encode` makes one of a picture. */
@@ -71,11 +73,14 @@ export interface Settings {
   sigma?: number;
 }
 
+/** What a run is asked for, of each picture. */
+export type Asked = Required<Pick<Settings, 'digit' | 'prompt' | 'negative' | 'seed'>>;
+
 /** What is not set unless it is asked for. */
 type Optional = 'schedule' | 'guidanceInterval' | SamplerParameter | 'shift';
 
 /** Settings in full. */
-export type FullSettings = Required<Omit<Settings, Optional | 'x' | 'sigma'>> & Pick<Settings, Optional | 'sigma'> & { x?: Float32Array };
+export type FullSettings = Required<Omit<Settings, Optional | 'pictures' | 'x' | 'sigma'>> & Pick<Settings, Optional | 'sigma'> & { pictures?: Asked[]; x?: Float32Array };
 
 export interface Question {
   /** The picture, 28 × 28 numbers: a clean one lies in [-1, 1]. */
@@ -163,10 +168,12 @@ export interface Frame {
   readonly steps: number;
   /** The amount of noise that is left in `x`. */
   readonly sigma: number;
-  /** Network calls so far; guidance doubles them. */
+  /** Network calls so far, of which each is for all pictures; guidance doubles them. */
   readonly nfe: number;
   /** Milliseconds that this step took. */
   readonly ms: number;
+  /** The pictures of the run, 1 unless it was given `pictures`: as many stand one after another in `x`, `denoised` and `picture.x`. */
+  readonly count: number;
   readonly width: number;
   readonly height: number;
   readonly channels: number;
@@ -246,8 +253,8 @@ export interface Info {
   decodes: Decode[];
   /** What `start` is given where nothing is said, whatever the model; the rest is in `generators`. */
   defaults: Required<Pick<Settings, 'model' | 'digit' | 'prompt' | 'negative' | 'seed' | 'decode'>>;
-  /** `text`: characters of a text, as JavaScript counts them; `words`: those that are read of it; `texts`: as many are taken at once; `value`: of a picture or latent that is handed in. */
-  limits: { digit: Range; seed: Range; steps: Range; guidance: Range; eta: Range; rate: Range; momentum: Range; shift: Range; sigma: Range; value: Range; text: number; texts: number; words: number };
+  /** `text`: characters of a text, as JavaScript counts them; `words`: those that are read of it; `texts`, `pictures`: as many are taken at once; `value`: of a picture or latent that is handed in. */
+  limits: { digit: Range; seed: Range; steps: Range; guidance: Range; eta: Range; rate: Range; momentum: Range; shift: Range; sigma: Range; value: Range; text: number; texts: number; pictures: number; words: number };
   /** The amounts of noise that sampling of digits walks through. */
   sigmas: Range;
   digit: Shape;
