@@ -37,6 +37,17 @@ export const retry = {
     assert.equal(await visit.alert(), '');
   },
 
+  async 'Escape dismisses what is said'(t) {
+    const visit = await quick(t, 'noise.sigma=-1');
+    await visit.page.focus('#seed');
+    assert.match(await visit.sentence(), /noise\.sigma = -1/);
+    await visit.press('Escape');
+    await visit.page.waitForFunction(() => !document.querySelector('#alert.shown'));
+    assert.equal(await visit.page.evaluate(() => document.activeElement.id), 'seed');
+    await visit.press('Escape');
+    assert.notEqual(await visit.page.evaluate(() => document.activeElement.id), 'seed', 'with nothing said it lets go of the keys, as before');
+  },
+
   async 'a question that fails while a run is played: trying again goes on with that run'(t) {
     const visit = await quick(t, 'scorer.speed=20&scorer.steps=30&text.speed=20');
     for (const [place, bar, question] of QUESTIONS) {

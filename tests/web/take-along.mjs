@@ -157,8 +157,12 @@ export const takeAlong = {
       const write = async ([item]) => (window.taken = await item.getType('image/png'));
       Object.defineProperty(navigator, 'clipboard', { value: { write } });
     });
-    await visit.page.$eval('#player [data-take=copy]', (button) => button.click());
+    await visit.page.$eval('#player .take-along', (details) => (details.open = true));
+    await visit.page.focus('#player [data-take=copy]');
+    await visit.press('Enter');
     await visit.page.waitForFunction(() => window.taken);
+    // Its button, which cannot be pressed meanwhile, has the focus again.
+    await visit.page.waitForFunction(() => document.activeElement.dataset.take === 'copy' && !document.activeElement.disabled);
     const [frame] = await decoded(visit);
     assert.deepEqual(frame.left, threefold(await visit.pixels('x')));
     await visit.page.$eval('#save-x', (button) => (button.dataset.take = 'x'));

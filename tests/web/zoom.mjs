@@ -91,6 +91,8 @@ export const zoom = {
     for (const [button, id] of [['keys-open', 'keys'], ['qr-open', 'qr'], ['hide-open', 'hide']]) {
       await visit.page.$eval(`#${button}`, (button) => button.click());
       await visit.page.waitForSelector(`#${id}[open]`);
+      const heading = await visit.page.$eval(`#${id} h2`, (h2) => h2.getBoundingClientRect().top);
+      assert.ok(heading >= 0, `${id} does not open at its beginning, but ${-heading} pixels below`);
       const [last, dialog] = await visit.page.$eval(`#${id}`, (dialog) => {
         const button = [...dialog.querySelectorAll('button')].at(-1);
         button.scrollIntoView({ block: 'nearest', behavior: 'instant' });

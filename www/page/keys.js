@@ -2,7 +2,7 @@
 
 import { isEmbedded } from './address.js';
 import { chapterInSight, goOn, walk } from './contents.js';
-import { say } from './notices.js';
+import { dismiss, say } from './notices.js';
 import { isPresenting, isShown, openNotes, togglePresenting } from './present.js';
 
 const dialog = document.getElementById('keys');
@@ -56,6 +56,7 @@ export const wantsKey = ({ key, target }) => Boolean(target.closest?.('input, se
 
 document.addEventListener('keydown', (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector('dialog[open]')) return;
+  if (event.key === 'Escape' && dismiss()) return;
   const region = addressed();
   // In a frame of another page, its keys stay its own until this one is clicked.
   if (!region && embedded) return;

@@ -32,13 +32,20 @@ export function hush(retry = null) {
   if (said.delete(retry)) show();
 }
 
+/** Takes back all that is said; whether anything was. */
+export function dismiss() {
+  if (said.size === 0) return false;
+  said.clear();
+  show();
+  return true;
+}
+
 function show() {
   const retries = [...said.keys()].filter(Boolean);
   alertBox.classList.toggle('shown', said.size > 0);
   if (said.size === 0) return alertBox.replaceChildren();
   const all = (then) => () => {
-    said.clear();
-    show();
+    dismiss();
     for (const retry of then) retry();
   };
   const sentences = [...new Set(said.values())].map((sentence) => make('p', {}, sentence));

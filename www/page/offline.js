@@ -1,5 +1,6 @@
 // The page without a network: the service worker that keeps it, what is kept, and newer versions of the site.
 
+import { whileBusy } from './busy.js';
 import { megabytes } from './format.js';
 import { make } from './make.js';
 import { hush, say } from './notices.js';
@@ -55,13 +56,11 @@ async function keep(wanted) {
 
 async function keepEverything() {
   hush(keepEverything);
-  button.disabled = true;
   bar.hidden = false;
   // Else the browser may throw it away when room is short. Not waited for: some ask the visitor, who may say no.
   navigator.storage?.persist?.().catch(() => {});
-  const error = await keep('everything');
+  const error = await whileBusy([button], () => keep('everything'));
   bar.hidden = true;
-  button.disabled = false;
   if (error) say(`Not everything could be kept: ${error}.`, keepEverything);
 }
 

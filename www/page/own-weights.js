@@ -1,6 +1,7 @@
 // Weights of the visitor's own in the place of the site's: taken from files or an address, told of, and given back.
 
 import { takeAnew, writeQuery } from './address.js';
+import { whileBusy } from './busy.js';
 import { fingerprint } from './engine-line.js';
 import { make } from './make.js';
 import { hush, say } from './notices.js';
@@ -23,15 +24,13 @@ const FEW = 3;
 export function bindWeights(unnoise, loading) {
   async function take(weights) {
     hush();
-    for (const button of [open, back]) button.disabled = true;
     try {
-      await loading(unnoise.useWeights(weights));
+      await whileBusy([open, back], () => loading(unnoise.useWeights(weights)));
       writeQuery('weights', null); // an address that named others
       takeAnew();
     } catch (error) {
       say(`${error.message} ${unnoise.weights ? 'The weights before' : 'The site’s own'} stay in use.`);
     }
-    for (const button of [open, back]) button.disabled = false;
   }
 
   const show = () => tell(unnoise, () => take(null));

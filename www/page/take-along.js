@@ -3,6 +3,7 @@
 // All are drawn anew, step by step, from the frames that the run has kept.
 
 import { linkTo } from './address.js';
+import { whileBusy } from './busy.js';
 import { encodeGif } from './formats/gif.js';
 import { encodePng } from './formats/png.js';
 import { encodeVideo } from './formats/video.js';
@@ -62,20 +63,20 @@ export class TakeAlong {
     const again = () => this.#take(kind, label);
     const player = this.#player();
     if (!player?.run) return;
-    for (const button of this.#buttons) button.disabled = true;
     this.#status.textContent = `${label}: being made`;
     try {
       player.pause();
       const link = linkTo(this.#chapter);
-      if (kind === 'copy') await this.#copy(player.run.index, link);
-      else saveFile(await this.#encode(kind, await this.#pictures(player), link), `${this.#name()}.${ENDING[kind] ?? kind}`);
+      await whileBusy(this.#buttons, async () => {
+        if (kind === 'copy') await this.#copy(player.run.index, link);
+        else saveFile(await this.#encode(kind, await this.#pictures(player), link), `${this.#name()}.${ENDING[kind] ?? kind}`);
+      });
       this.#status.textContent = kind === 'copy' ? 'Copied' : `${label}: saved`;
     } catch (error) {
       this.#status.textContent = '';
       hush(again);
       say(error.message);
     }
-    for (const button of this.#buttons) button.disabled = false;
   }
 
   /** The pictures of all steps; those that lack are computed first. */
