@@ -88,7 +88,7 @@ export const zoom = {
   async 'at 400 % zoom a dialog scrolls to its last button'(t) {
     const visit = await quick(t, '', ZOOMED);
     await visit.page.waitForSelector('#bench-open:not(:disabled)');
-    for (const [button, id] of [['keys-open', 'keys'], ['qr-open', 'qr'], ['hide-open', 'hide']]) {
+    for (const [button, id] of [['keys-open', 'keys'], ['qr-open', 'qr'], ['hide-open', 'hide'], ['bench-open', 'bench']]) {
       await visit.page.$eval(`#${button}`, (button) => button.click());
       await visit.page.waitForSelector(`#${id}[open]`);
       const heading = await visit.page.$eval(`#${id} h2`, (h2) => h2.getBoundingClientRect().top);

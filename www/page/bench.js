@@ -46,7 +46,6 @@ export async function openBench(unnoise) {
   copy.disabled = true;
   report.textContent = '';
   if (!dialog.open) dialog.showModal();
-  dialog.querySelector('.primary').focus(); // by itself the browser would take the report
   const lines = [];
   for (const [i, [model, name, prepare]] of TASKS.entries()) {
     status.textContent = `Measuring ${i + 1} of ${TASKS.length}: ${name}`;

@@ -26,7 +26,6 @@ export function showQr() {
   const local = LOCAL.test(link.hostname) ? 'This address leads to this device alone: others need one that they can reach.' : '';
   note.textContent = canvas.hidden ? 'This link is too long for a QR code, by what was drawn by hand: copy it.' : local;
   if (!dialog.open) dialog.showModal();
-  dialog.querySelector('.primary').focus(); // by itself the browser would take the link
 }
 
 /** Draws the code; returns whether the link fits into one. */
