@@ -47,7 +47,7 @@ function build() {
   });
   const all = make('button', { type: 'button' }, 'Show everything');
   const form = make('form', { method: 'dialog' },
-    make('h2', { id: 'hide-title' }, 'Hide what is not taught yet'),
+    make('h2', { id: 'hide-title', tabindex: -1, autofocus: '' }, 'Hide what is not taught yet'),
     make('p', {}, 'What is ticked is not shown, here and wherever the link to this page is opened; it stays as it is set.'),
     make('div', { class: 'controls' }, ...lists),
     make('div', { class: 'row' }, make('button', { class: 'primary' }, 'Close'), all));
