@@ -10,9 +10,13 @@ use std::{
 };
 
 use clap::Parser;
-use unnoise::native::command::{Cli, INTERRUPTED};
+use unnoise::native::{
+    command::{Cli, INTERRUPTED},
+    memory,
+};
 
 fn main() -> ExitCode {
+    memory::keep();
     let interrupted = Arc::new(AtomicBool::new(false));
     match Cli::parse().run(&interrupted) {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,6 +10,7 @@ pub mod evaluation;
 pub mod export;
 pub mod fit;
 pub mod idx;
+pub mod memory;
 pub mod onnx;
 pub mod output;
 pub mod picture;
