@@ -8,7 +8,9 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use burn::tensor::Device;
@@ -850,9 +852,9 @@ fn what_was_made_before_an_interruption_is_kept() {
             .spawn()
             .unwrap();
         // A draft that has grown holds the pictures of a first batch.
-        let patience = std::time::Instant::now();
+        let patience = Instant::now();
         while !begun() && patience.elapsed().as_secs() < 120 {
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(20));
         }
         let pid = child.id().to_string();
         Command::new("kill").args(["-INT", &pid]).status().unwrap();
@@ -1179,24 +1181,33 @@ fn a_grid_of_what_draws_no_digits_as_asked_is_refused() {
     assert!(misused(&["eval", "grit"]).contains("there is no model \"grit\""));
 }
 
-/// The server, ended with the test.
+/// A command that serves, ended with the test.
 struct Server {
     child: Child,
+    /// Kept, so that what it goes on to say finds someone.
+    _out: BufReader<ChildStdout>,
     port: u16,
 }
 
 impl Server {
     fn start(site: &Path) -> Self {
-        let mut child = unnoise()
-            .args(["serve", "--port", "0", "--site"])
-            .arg(site)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = unnoise();
+        command.args(["serve", "--port", "0", "--site"]).arg(site);
+        let (server, line) = Self::of(command);
+        let port = server.port;
+        assert_eq!(
+            line,
+            format!("unnoise is at http://127.0.0.1:{port}/ (Ctrl-C stops it)\n")
+        );
+        server
+    }
+
+    /// What serves where its first line says, and that line.
+    fn of(mut command: Command) -> (Self, String) {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        out.read_line(&mut line).unwrap();
         let port = line
             .split(':')
             .nth(2)
@@ -1204,11 +1215,12 @@ impl Server {
             .unwrap()
             .parse()
             .unwrap();
-        assert_eq!(
-            line,
-            format!("unnoise is at http://127.0.0.1:{port}/ (Ctrl-C stops it)\n")
-        );
-        Self { child, port }
+        let server = Self {
+            child,
+            _out: out,
+            port,
+        };
+        (server, line)
     }
 
     /// Status, header and body of a path, sent as it stands.
@@ -1364,4 +1376,64 @@ fn serve_tells_what_it_cannot_do() {
     );
     assert!(line.ends_with("choose another with --port N"), "{line}");
     assert!(misused(&["serve", "--port", "70000"]).contains("70000 is not in 0..=65535"));
+}
+
+/// While it trains, and no longer, a page shows what it writes, and nothing else of its folder.
+#[test]
+fn a_training_can_be_watched() {
+    let folder = tempdir().unwrap();
+    for (name, shade) in [("dark", 40), ("light", 200)] {
+        let class = folder.path().join("set").join(name);
+        fs::create_dir_all(&class).unwrap();
+        for i in 0..20 {
+            let picture = image::GrayImage::from_pixel(28, 28, image::Luma([shade + i]));
+            picture.save(class.join(format!("{i}.png"))).unwrap();
+        }
+    }
+    succeeds(folder.path(), &["data", "--set", "set"]);
+    let recipe = "epochs = 100000\nbatch = 4\n[budget]\nchannels = [8, 8, 8]\n";
+    fs::write(folder.path().join("r.toml"), recipe).unwrap();
+    let mut command = unnoise();
+    command
+        .args(["train", "unet", "--recipe", "r.toml", "--watch"])
+        .current_dir(folder.path());
+    let (mut server, line) = Server::of(command);
+    let port = server.port;
+    assert_eq!(line, format!("to be watched at http://127.0.0.1:{port}/\n"));
+
+    let (status, head, page) = server.get("/");
+    let page = String::from_utf8(page).unwrap();
+    assert_eq!(status, 200);
+    assert!(head.contains("content-type: text/html"), "{head}");
+    // It asks nobody else for anything.
+    assert!(page.contains("steps.csv") && !page.contains("https://"));
+    let start = Instant::now();
+    while ["metrics.csv", "steps.csv", "samples-0001.png"]
+        .iter()
+        .any(|file| server.get(&format!("/{file}")).0 != 200)
+    {
+        assert!(server.child.try_wait().unwrap().is_none(), "it trains on");
+        assert!(start.elapsed() < Duration::from_secs(120));
+        thread::sleep(Duration::from_millis(50));
+    }
+    let of_epochs = server.get("/metrics.csv").2;
+    assert!(of_epochs.starts_with(b"epoch,step,"));
+    let about: serde_json::Value = serde_json::from_slice(&server.get("/run.json").2).unwrap();
+    assert_eq!(about["recipe"]["batch"], 4);
+    assert_eq!(about["network"], "unet");
+    for hidden in ["/checkpoint.safetensors", "/../../set.json", "/nothing.csv"] {
+        assert_eq!(server.get(hidden).0, 404, "{hidden}");
+    }
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let other = [
+        "train", "unet", "--runs", "other", "--watch", "--port", &port,
+    ];
+    let line = refused(folder.path(), &other);
+    assert!(line.contains("choose another with --port N"), "{line}");
+    assert!(misused(&["train", "unet", "--port", "8080"]).contains("--watch"));
 }

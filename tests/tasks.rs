@@ -22,8 +22,15 @@ use unnoise::{
     native::{
         data::{About, DataSet},
         train::{
-            Recipe, Run, Task, clip::ClipTask, digits::Digits, noise_level::NoiseLevelTask,
-            pictures::Pictures, scorer::ScorerTask, text::TextTask, train, unet::UnetTask,
+            Recipe, Run, Task,
+            clip::ClipTask,
+            digits::{Digits, VALIDATION_SIGMAS},
+            noise_level::NoiseLevelTask,
+            pictures::Pictures,
+            scorer::ScorerTask,
+            text::TextTask,
+            train,
+            unet::UnetTask,
             vae::VaeTask,
         },
     },
@@ -64,8 +71,8 @@ fn digits() -> Digits {
 
 /// The validation loss before and after a short training.
 fn losses<T: Task>(task: &T, epochs: u64) -> (f64, f64) {
-    let before = task.validate(&task.init(&Device::flex()));
-    (before, task.validate(&trained(task, epochs)))
+    let before = task.validate(&task.init(&Device::flex())).loss;
+    (before, task.validate(&trained(task, epochs)).loss)
 }
 
 /// What a short training makes, and leaves in its folder.
@@ -91,6 +98,8 @@ fn trained<T: Task>(task: &T, epochs: u64) -> T::Model {
     let trained = train(task, &recipe, &run, &device, &AtomicBool::new(false)).unwrap();
     for file in [
         "metrics.csv",
+        "steps.csv",
+        "validation.csv",
         "loss.png",
         &format!("samples-{epochs:04}.png"),
     ] {
@@ -130,8 +139,17 @@ fn both_u_nets_learn_to_denoise() {
         .with_embedding(16);
     for (network, features) in [(Network::Unet, 8), (Network::UnetBlind, 0)] {
         let config = config.clone().with_noise_features(features);
-        let (before, after) = losses(&UnetTask::new(network, config, digits()), 8);
+        let task = UnetTask::new(network, config, digits());
+        let (before, after) = losses(&task, 8);
         assert!(after < 0.8 * before, "{network}: {before}, then {after}");
+        // Two pictures at each amount of noise.
+        let validation = task.validate(&task.init(&Device::flex()));
+        let (sigmas, losses): (Vec<f64>, Vec<f64>) = validation.by_sigma.into_iter().unzip();
+        assert_eq!(sigmas, VALIDATION_SIGMAS);
+        let mean = losses.iter().sum::<f64>() / losses.len() as f64;
+        assert!((mean - validation.loss).abs() < 1e-9 * mean, "{losses:?}");
+        // A fresh network answers with what it was given, or nearly.
+        assert!(losses[0] < losses[7], "{losses:?}");
     }
 }
 
@@ -186,8 +204,8 @@ fn a_locked_text_encoder_stays_as_it_is() {
         both.iter().flat_map(|data| data.iter::<f32>()).collect()
     };
     let fresh = task.init(&device);
-    let (before, after) = (task.validate(&fresh), trained(&task, 2));
-    assert!(task.validate(&after) < before);
+    let (before, after) = (task.validate(&fresh).loss, trained(&task, 2));
+    assert!(task.validate(&after).loss < before);
     assert_eq!(read(&clip), read(&after));
 
     // Nor does it read otherwise while the image encoder learns from it: its dropout would move vectors by 0.2.

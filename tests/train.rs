@@ -4,6 +4,7 @@
 mod common;
 
 use std::{
+    collections::HashMap,
     env, fs,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -13,7 +14,8 @@ use std::{
 };
 
 use burn::{
-    module::Module,
+    module::{Module, ModuleVisitor, Param},
+    optim::GradientsParams,
     tensor::{Device, Tensor, TensorData},
 };
 use common::{bits, encoded, export_text, numbers, tiny};
@@ -28,7 +30,7 @@ use unnoise::{
     native::{
         export, picture,
         store::{self, Checkpoint, CheckpointError, Exported},
-        train::{Recipe, Run, Task, TrainError, train},
+        train::{Recipe, Run, Task, TrainError, Validation, alarm::Alarm, train},
     },
     nn::ModelConfig,
     rng,
@@ -43,6 +45,8 @@ struct Tiny<'a> {
     before: &'a dyn Fn(u64),
     /// The step whose loss is not a number.
     diverges_at: Option<u64>,
+    /// The step from which on the loss is ten times as much.
+    rises_at: u64,
 }
 
 const SAMPLES: usize = 40;
@@ -54,6 +58,7 @@ impl Tiny<'_> {
             config: tiny(),
             before: &|_| (),
             diverges_at: None,
+            rises_at: u64::MAX,
         }
     }
 
@@ -101,14 +106,14 @@ impl Task for Tiny<'_> {
     fn loss(&self, model: &Unet, step: u64, batch: usize) -> Tensor<1> {
         (self.before)(step);
         let loss = self.loss_of(model, step, batch);
-        if self.diverges_at == Some(step) {
-            loss * f32::NAN
-        } else {
-            loss
+        match step {
+            step if self.diverges_at == Some(step) => loss * f32::NAN,
+            step if step >= self.rises_at => loss * 10.0,
+            _ => loss,
         }
     }
-    fn validate(&self, model: &Unet) -> f64 {
-        self.loss_of(model, u64::MAX, 8).into_scalar::<f64>()
+    fn validate(&self, model: &Unet) -> Validation {
+        self.loss_of(model, u64::MAX, 8).into_scalar::<f64>().into()
     }
     fn show(&self, _model: &Unet, png: &Path) -> Result<(), TrainError> {
         let failed = |error: picture::PictureError| TrainError::Show(error.to_string());
@@ -163,12 +168,65 @@ fn metrics(folder: &Path) -> Vec<f64> {
     let mut lines = csv.lines();
     assert_eq!(
         lines.next(),
-        Some("epoch,step,samples,train_loss,validation_loss,learning_rate,seconds")
+        Some(
+            "epoch,step,samples,train_loss,validation_loss,learning_rate,seconds,gradient_norm,gradient_norm_max"
+        )
     );
     lines
         .flat_map(|line| line.split(',').take(6))
         .map(|number| number.parse().unwrap())
         .collect()
+}
+
+/// The rows of steps.csv: all but how fast it was.
+fn steps(folder: &Path) -> Vec<[f64; 4]> {
+    let mut csv = csv::Reader::from_path(folder.join("steps.csv")).unwrap();
+    let columns = csv.headers().unwrap();
+    assert_eq!(
+        columns,
+        vec![
+            "step",
+            "loss",
+            "gradient_norm",
+            "learning_rate",
+            "samples_per_second"
+        ]
+    );
+    let row = |row: csv::StringRecord| [0, 1, 2, 3].map(|i| row[i].parse().unwrap());
+    csv.records().map(|record| row(record.unwrap())).collect()
+}
+
+/// The events of the one file that TensorBoard finds, their checksums compared with slow ones.
+fn events(folder: &Path) -> Vec<Vec<u8>> {
+    let masked = |bytes: &[u8]| -> [u8; 4] {
+        let sum = !bytes.iter().fold(!0_u32, |sum, &byte| {
+            (0..8).fold(sum ^ u32::from(byte), |sum, _| {
+                sum >> 1 ^ (sum & 1) * 0x82f6_3b78
+            })
+        });
+        (sum >> 15 | sum << 17)
+            .wrapping_add(0xa282_ead8)
+            .to_le_bytes()
+    };
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap());
+    let files: Vec<_> = files
+        .filter(|file| file.file_name().to_string_lossy().contains("tfevents"))
+        .collect();
+    assert_eq!(files.len(), 1);
+    let bytes = fs::read(files[0].path()).unwrap();
+    let (mut rest, mut events) = (&bytes[..], Vec::new());
+    while !rest.is_empty() {
+        let length = u64::from_le_bytes(rest[..8].try_into().unwrap()) as usize;
+        assert_eq!(rest[8..12], masked(&rest[..8]));
+        let event = &rest[12..12 + length];
+        assert_eq!(rest[12 + length..16 + length], masked(event));
+        events.push(event.to_vec());
+        rest = &rest[16 + length..];
+    }
+    // As every file of TensorFlow's begins, by its own writer.
+    assert!(bytes.starts_with(b"\x18\0\0\0\0\0\0\0\xa3\x7fK\""));
+    assert!(events[0].ends_with(b"\x1a\x0dbrain.Event:2"));
+    events
 }
 
 fn reached(folder: &Path) -> u64 {
@@ -237,8 +295,16 @@ fn a_run_that_is_killed_resumes_and_ends_as_if_it_had_not_been() {
 
     let straight = tempdir().unwrap();
     go(&Tiny::new(), straight.path(), false).unwrap();
-    let (metrics, straight) = (metrics(folder), metrics(straight.path()));
-    assert_eq!((metrics.len(), straight.len()), (4 * 6, 4 * 6));
+    assert_eq!(
+        [steps(folder).len(), steps(straight.path()).len()],
+        [4, 4],
+        "a row for ten steps"
+    );
+    let rows = |folder: &Path| [metrics(folder), steps(folder).concat()].concat();
+    // What TensorBoard is told of a run does not hang on how often that was begun: its head, rows and epochs.
+    assert_eq!(events(folder).len(), 1 + 4 + 4);
+    let (metrics, straight) = (rows(folder), rows(straight.path()));
+    assert_eq!((metrics.len(), straight.len()), (4 * 10, 4 * 10));
     // A mean loss passes through JSON, which may lose its last bit.
     let apart = metrics
         .iter()
@@ -499,6 +565,151 @@ fn a_loss_that_is_not_a_number_is_told_and_the_last_checkpoint_stands() {
     assert_eq!(reached(folder.path()), 17);
 }
 
+/// Once, and so that it can still be read when nobody looked.
+#[test]
+fn a_loss_that_rises_is_warned_of() {
+    let folder = tempdir().unwrap();
+    let task = Tiny {
+        rises_at: 150,
+        ..Tiny::new()
+    };
+    let long = Recipe {
+        epochs: 20,
+        ..recipe()
+    };
+    let run = Run {
+        checkpoint_every: Duration::from_secs(3600),
+        ..run(folder.path(), false)
+    };
+    train(&task, &long, &run, &Device::flex(), &AtomicBool::new(false)).unwrap();
+    let progress = Checkpoint::open(folder.path()).unwrap().progress;
+    let warning = progress.warning.unwrap();
+    let step = warning.strip_prefix("warning: at step ").unwrap();
+    let step: u64 = step.split(' ').next().unwrap().parse().unwrap();
+    assert!((151..200).contains(&step), "{warning}");
+    assert!(warning.contains("lower --learning-rate"), "{warning}");
+    let about = fs::read_to_string(folder.path().join("run.json")).unwrap();
+    let about: serde_json::Value = serde_json::from_str(&about).unwrap();
+    assert_eq!(about["warning"], json!(warning));
+    assert_eq!(
+        (&about["steps"], &about["recipe"]["epochs"]),
+        (&json!(200), &json!(20))
+    );
+
+    let calm = tempdir().unwrap();
+    go(&Tiny::new(), calm.path(), false).unwrap();
+    let progress = Checkpoint::open(calm.path()).unwrap().progress;
+    assert_eq!(progress.warning, None);
+}
+
+#[test]
+fn what_rises_is_told_from_what_is_only_noisy() {
+    let noise = rng::gaussian(1, 0, 2000);
+    let heard = |loss: &dyn Fn(usize) -> f64, norm: &dyn Fn(usize) -> f64| {
+        let mut alarm = Alarm::default();
+        (0..2000).find_map(|i| alarm.hear(i as u64 + 1, loss(i), norm(i)))
+    };
+    // As noisy as the loss of batches of one, falling to a tenth.
+    let steady = |i: usize| (0.1 + (-(i as f64) / 300.0).exp()) * noise[i].exp();
+    assert_eq!(heard(&steady, &steady), None);
+    let rises = |i: usize| steady(i) * ((i as f64 - 1000.0).max(0.0) / 50.0).exp();
+    let said = heard(&rises, &steady).unwrap();
+    assert!(said.contains("the loss has risen from 0."), "{said}");
+    let explodes = |i: usize| steady(i) * ((i as f64 - 1000.0).max(0.0) / 5.0).exp();
+    let said = heard(&steady, &explodes).unwrap();
+    assert!(said.contains("the gradient has grown from"), "{said}");
+    // What begins high is no alarm.
+    let falls = |i: usize| 1e3 * (-(i as f64) / 20.0).exp() + steady(i);
+    assert_eq!(heard(&falls, &falls), None);
+}
+
+/// The length of the gradient is that of all its numbers in a row.
+#[test]
+fn the_length_of_the_gradient_is_recorded() {
+    struct Numbers(GradientsParams, Vec<f64>);
+    impl ModuleVisitor for Numbers {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let gradient = self.0.get::<D>(param.id).unwrap();
+            self.1.extend(gradient.into_data().iter::<f64>());
+        }
+    }
+    let folder = tempdir().unwrap();
+    let whole = Recipe {
+        epochs: 1,
+        batch: SAMPLES,
+        ..recipe()
+    };
+    let never = AtomicBool::new(false);
+    let device = Device::flex();
+    train(
+        &Tiny::new(),
+        &whole,
+        &run(folder.path(), false),
+        &device,
+        &never,
+    )
+    .unwrap();
+    let progress = Checkpoint::open(folder.path()).unwrap().progress;
+    let epoch = &progress.metrics[0];
+
+    let model = Tiny::new().init(&device.autodiff());
+    let gradients = Tiny::new().loss(&model, 0, SAMPLES).backward();
+    let mut numbers = Numbers(GradientsParams::from_grads(gradients, &model), Vec::new());
+    model.visit(&mut numbers);
+    let norm = numbers.1.iter().map(|n| n * n).sum::<f64>().sqrt();
+    for recorded in [epoch.gradient_norm, epoch.gradient_norm_max] {
+        assert!((recorded.unwrap() / norm - 1.0).abs() < 1e-4, "{norm}");
+    }
+}
+
+/// As a program wrote it that knew of no gradients' lengths.
+#[test]
+fn an_older_checkpoint_resumes() {
+    let folder = tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let before = |step| stop.store(step == 13, Ordering::Relaxed);
+    let task = Tiny {
+        before: &before,
+        ..Tiny::new()
+    };
+    let run = run(folder.path(), false);
+    train(&task, &recipe(), &run, &Device::flex(), &stop).unwrap_err();
+    let path = folder.path().join("checkpoint.safetensors");
+    altered(&path, |metadata| {
+        let mut progress: serde_json::Value = serde_json::from_str(&metadata["progress"]).unwrap();
+        let fields = progress.as_object_mut().unwrap();
+        for new in ["of_epoch", "of_row", "steps", "validation"] {
+            fields.remove(new).unwrap();
+        }
+        fields.insert("epoch_loss".into(), json!(1.5));
+        let epoch = fields["metrics"][0].as_object_mut().unwrap();
+        for new in ["gradient_norm", "gradient_norm_max"] {
+            epoch.remove(new).unwrap();
+        }
+        metadata.insert("progress".into(), progress.to_string());
+    });
+    assert!(bits(go(&Tiny::new(), folder.path(), true).unwrap()) == uninterrupted());
+    let progress = Checkpoint::open(folder.path()).unwrap().progress;
+    assert_eq!(progress.metrics[0].gradient_norm, None);
+    assert!(progress.metrics[1].gradient_norm > Some(0.0));
+    assert_eq!(steps(folder.path()).len(), 3);
+}
+
+/// Changes what a checkpoint says of itself, and its checksum with it.
+fn altered(path: &Path, change: impl FnOnce(&mut HashMap<String, String>)) {
+    let bytes = fs::read(path).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let mut metadata = header.metadata().clone().unwrap();
+    change(&mut metadata);
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let parts = ["model", "average", "optimizer"].map(|name| tensors.tensor(name).unwrap().data());
+    let text = ["identity", "progress"].map(|key| metadata[key].as_bytes());
+    let all: Vec<_> = text.into_iter().chain(parts).collect();
+    metadata.insert("sha256".into(), sha256(&all.concat()));
+    let file = safetensors::serialize(tensors.tensors(), Some(metadata));
+    fs::write(path, file.unwrap()).unwrap();
+}
+
 /// A folder with a checkpoint after the first step, and its bytes.
 fn saved() -> (TempDir, PathBuf, Vec<u8>) {
     let folder = tempdir().unwrap();
@@ -547,23 +758,13 @@ fn a_damaged_checkpoint_is_told() {
 
 #[test]
 fn a_checkpoint_whose_model_cannot_be_built_is_told() {
-    let (folder, path, bytes) = saved();
+    let (folder, path, _) = saved();
     // As a program would have written it whose heads need not divide.
-    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-    let mut metadata = header.metadata().clone().unwrap();
-    let identity = metadata["identity"].replace(r#""heads":4"#, r#""heads":0"#);
-    assert_ne!(identity, metadata["identity"]);
-    let tensors = SafeTensors::deserialize(&bytes).unwrap();
-    let parts = ["model", "average", "optimizer"].map(|name| tensors.tensor(name).unwrap().data());
-    let text = [identity.as_bytes(), metadata["progress"].as_bytes()];
-    let all: Vec<_> = text.into_iter().chain(parts).collect();
-    metadata.insert("sha256".into(), sha256(&all.concat()));
-    metadata.insert("identity".into(), identity);
-    fs::write(
-        &path,
-        safetensors::serialize(tensors.tensors(), Some(metadata)).unwrap(),
-    )
-    .unwrap();
+    altered(&path, |metadata| {
+        let identity = metadata["identity"].replace(r#""heads":4"#, r#""heads":0"#);
+        assert_ne!(identity, metadata["identity"]);
+        metadata.insert("identity".into(), identity);
+    });
     let error = Checkpoint::open(folder.path())
         .unwrap()
         .config::<UnetConfig>("unet")

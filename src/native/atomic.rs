@@ -103,6 +103,18 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     draft.keep()
 }
 
+/// Adds `bytes` to the end of a file, for a log that others read while it grows.
+///
+/// # Errors
+/// As [`Draft::begin`].
+pub fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let append = || {
+        let mut file = File::options().create(true).append(true).open(path)?;
+        file.write_all(bytes)
+    };
+    append().map_err(|error| explain("write", path, &error))
+}
+
 /// Makes `folder` where it is missing and makes sure that a file can be written there, so that a long
 /// run finds out at its start.
 ///

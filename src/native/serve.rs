@@ -1,4 +1,4 @@
-//! The built site on this machine's loopback address.
+//! The built site, or a training, on this machine's loopback address.
 
 use std::{
     io::{self, ErrorKind, Write},
@@ -11,7 +11,7 @@ use axum::{
     body::Body,
     extract::Request,
     http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
-    response::{IntoResponse, Response},
+    response::{Html, IntoResponse, Response},
 };
 use thiserror::Error;
 use tower_http::services::ServeDir;
@@ -30,6 +30,9 @@ pub enum ServeError {
     Stopped(io::Error),
 }
 
+/// The page that shows a training.
+const WATCH: &str = include_str!("watch.html");
+
 /// Serves `site` until the process ends. Prints the address once it can be opened; port 0 takes any
 /// free one.
 ///
@@ -39,29 +42,73 @@ pub fn serve(site: &Path, port: u16) -> Result<(), ServeError> {
     if !site.join("index.html").is_file() {
         return Err(ServeError::NoSite(site.into()));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(ServeError::Stopped)?;
-    runtime.block_on(async {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let server = Server::bind(port)?;
+    writeln!(
+        io::stdout(),
+        "unnoise is at http://{}/ (Ctrl-C stops it)",
+        server.address
+    )
+    .map_err(ServeError::Stopped)?;
+    let files = ServeDir::new(site).precompressed_br();
+    server.run(Router::new().fallback(async move |request: Request| answer(files, request).await))
+}
+
+/// Serves what a training writes into `run`, and a page that draws it, beside the training until the process
+/// ends. Returns the address; port 0 takes any free one.
+///
+/// # Errors
+/// [`ServeError`]: the port.
+pub fn watch(run: &Path, port: u16) -> Result<SocketAddr, ServeError> {
+    let server = Server::bind(port)?;
+    let address = server.address;
+    let files = ServeDir::new(run);
+    let router =
+        Router::new().fallback(async move |request: Request| answer_watcher(files, request).await);
+    // Whether anyone can watch is no reason to stop training.
+    std::thread::spawn(move || server.run(router));
+    Ok(address)
+}
+
+/// Listens on this machine's own address.
+struct Server {
+    runtime: tokio::runtime::Runtime,
+    listener: tokio::net::TcpListener,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn bind(port: u16) -> Result<Self, ServeError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(ServeError::Stopped)?;
         let taken = |error| ServeError::Port(port, error);
-        let listener = tokio::net::TcpListener::bind(address)
-            .await
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind(address))
             .map_err(taken)?;
         let address = listener.local_addr().map_err(taken)?;
-        writeln!(
-            io::stdout(),
-            "unnoise is at http://{address}/ (Ctrl-C stops it)"
-        )
-        .map_err(ServeError::Stopped)?;
-        let files = ServeDir::new(site).precompressed_br();
-        let router =
-            Router::new().fallback(async move |request: Request| answer(files, request).await);
-        axum::serve(listener, router)
-            .await
-            .map_err(ServeError::Stopped)
-    })
+        Ok(Self {
+            runtime,
+            listener,
+            address,
+        })
+    }
+
+    fn run(self, router: Router) -> Result<(), ServeError> {
+        let served = axum::serve(self.listener, router).into_future();
+        self.runtime.block_on(served).map_err(ServeError::Stopped)
+    }
+}
+
+/// The page, or a file of the run that it shows.
+async fn answer_watcher(files: ServeDir, request: Request) -> Response {
+    const SHOWN: [&str; 3] = [".csv", ".json", ".png"];
+    match request.uri().path() {
+        "/" => Html(WATCH).into_response(),
+        path if SHOWN.iter().any(|end| path.ends_with(end)) => answer(files, request).await,
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 /// A file, compressed where the browser takes that and the site has it. Whether a file whose name does not change

@@ -15,7 +15,7 @@ use burn::{
     optim::{AdamConfig, ModuleOptimizer},
 };
 pub use ema::averaged;
-pub use loss::{denoising_loss, edm_loss};
+pub use loss::{denoising_losses, edm_losses};
 pub use pictures::{MAX_DRAWINGS, Pictures};
 pub use trainer::{
     MAX_BATCH, MAX_LEARNING_RATE, MAX_SAMPLES, MIN_LEARNING_RATE, Settings, Step, Trainer,

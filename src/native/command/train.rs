@@ -17,6 +17,7 @@ use crate::{
     },
     native::{
         device::DeviceKind,
+        serve,
         store::{self, Exported},
         train::{
             self, Recipe, Run, Task,
@@ -78,6 +79,12 @@ pub struct Train {
     /// Seconds between checkpoints
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     checkpoint_every: u64,
+    /// Show curves and samples on a page of this machine for as long as the training takes
+    #[arg(long)]
+    watch: bool,
+    /// The page's port; 0 takes any free one
+    #[arg(long, default_value_t = 0, requires = "watch")]
+    port: u16,
 }
 
 impl Train {
@@ -104,6 +111,10 @@ impl Train {
                 .transpose()?,
         };
         catch_interrupts(interrupted)?;
+        if self.watch {
+            let address = serve::watch(&run.folder, self.port)?;
+            say!("to be watched at http://{address}/")?;
+        }
         let digits = || Digits::load(folder, recipe.seed);
         let pictures = || -> Result<Pictures, Failure> {
             let digits = digits()?;

@@ -22,7 +22,7 @@ use crate::{
         data::{About, DataSet},
         picture,
         store::CheckpointError,
-        train::{Recipe, Run, Task, TrainError, train},
+        train::{Recipe, Run, Task, TrainError, Validation, train},
     },
     training::pictures,
 };
@@ -245,7 +245,7 @@ impl<N: Reader> Task for ReaderTask<'_, N> {
         self.cross_entropy(model, images, &labels)
     }
 
-    fn validate(&self, model: &N) -> f64 {
+    fn validate(&self, model: &N) -> Validation {
         let batches = self
             .test
             .images
@@ -261,7 +261,7 @@ impl<N: Reader> Task for ReaderTask<'_, N> {
                 loss.into_scalar::<f64>() * labels.len() as f64
             })
             .sum();
-        sum / self.test.len().max(1) as f64
+        (sum / self.test.len().max(1) as f64).into()
     }
 
     /// The test digits that the network still takes for others.

@@ -15,46 +15,12 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::Progress;
 use crate::{
     native::{atomic, data::Learned},
     nn::ModelConfig,
     weights,
 };
-
-/// What a run has measured at the end of an epoch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpochMetrics {
-    /// Epochs finished.
-    pub epoch: u64,
-    /// Optimiser steps made.
-    pub step: u64,
-    /// Samples seen.
-    pub samples: u64,
-    /// Mean training loss over the epoch.
-    pub train_loss: f64,
-    /// Loss of the averaged weights on held-out data.
-    pub validation_loss: f64,
-    /// Learning rate at the end of the epoch.
-    pub learning_rate: f64,
-    /// Seconds of training up to here, pauses not counted.
-    pub seconds: f64,
-}
-
-/// Where a run stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Optimiser steps made.
-    pub step: u64,
-    /// Seconds of training.
-    pub seconds: f64,
-    /// Sum of the losses since the epoch began.
-    pub epoch_loss: f64,
-    /// One entry a finished epoch.
-    pub metrics: Vec<EpochMetrics>,
-    /// How the weights were trained that the run began with; none, if they were fresh.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pretrained: Option<serde_json::Value>,
-}
 
 /// What tells one run from another: resuming under other settings would be another run. Only its `epochs`
 /// may be more than they were, to train on.

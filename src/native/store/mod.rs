@@ -1,6 +1,7 @@
 //! What lies in folders: exported weights with their manifest, and training runs.
 
 mod checkpoint;
+mod progress;
 
 use std::{
     io,
@@ -8,7 +9,8 @@ use std::{
 };
 
 use burn::{module::Module, tensor::Device};
-pub use checkpoint::{Checkpoint, CheckpointError, EpochMetrics, Identity, Progress, is_run, save};
+pub use checkpoint::{Checkpoint, CheckpointError, Identity, is_run, save};
+pub use progress::{EpochMetrics, Progress, SigmaMetrics, StepMetrics, Sums};
 use thiserror::Error;
 
 use super::{atomic, text};

@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    Task, TrainError,
+    Task, TrainError, Validation,
     pictures::{Drawn, Pictures},
 };
 use crate::{
@@ -159,14 +159,14 @@ impl Task for ClipTask {
     }
 
     /// On pictures of test digits and in phrasings that training does not use.
-    fn validate(&self, model: &Clip) -> f64 {
+    fn validate(&self, model: &Clip) -> Validation {
         let mut random = ChaCha8Rng::seed_from_u64(0);
         let batches = self.pictures.validation();
         let losses = batches.iter().map(|drawn| {
             let sentences = self.sentences(drawn, Phrasing::Unseen, &mut random);
             loss(model, drawn, &sentences).into_scalar::<f64>()
         });
-        losses.sum::<f64>() / batches.len() as f64
+        (losses.sum::<f64>() / batches.len() as f64).into()
     }
 
     /// The matrix of a batch as a picture: bright where a picture (row) and a sentence (column) are near.

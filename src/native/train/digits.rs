@@ -2,8 +2,10 @@
 
 use std::{cell::RefCell, path::Path};
 
+use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 
+use super::Validation;
 use crate::{
     image,
     native::data::{About, DataError, DataSet, Split},
@@ -110,14 +112,13 @@ impl Digits {
         })
     }
 
-    /// The mean over the held-out digits of what `loss` gives for a batch.
-    pub fn validate(&self, loss: impl Fn(&Batch) -> f64) -> f64 {
-        let losses = self.validation().map(|batch| {
-            let n = batch.sigma.len() as f64;
-            (loss(&batch) * n, n)
-        });
-        let (sum, n) = losses.fold((0.0, 0.0), |(a, b), (c, d)| (a + c, b + d));
-        sum / n
+    /// What `losses` gives, a number for each picture of a batch, over the held-out digits.
+    pub fn validate(&self, losses: impl Fn(&Batch) -> Tensor<1>) -> Validation {
+        let of_batch = |batch: Batch| {
+            let losses: Vec<f64> = losses(&batch).into_data().iter::<f64>().collect();
+            batch.sigma.into_iter().zip(losses)
+        };
+        self.validation().flat_map(of_batch).collect()
     }
 }
 

@@ -1,9 +1,12 @@
 //! The training loop that every model shares: epochs, EMA, learning rate, checkpoints, what a person
 //! sees while it runs.
 
+pub mod alarm;
 pub mod clip;
 pub mod digits;
+mod events;
 mod latents;
+mod log;
 mod negatives;
 pub mod noise_level;
 pub mod pictures;
@@ -13,6 +16,7 @@ mod show;
 pub mod text;
 pub mod unet;
 pub mod vae;
+mod validation;
 
 use std::{
     io::Write,
@@ -22,19 +26,25 @@ use std::{
 };
 
 use burn::{
-    module::Module,
+    module::{Module, ModuleVisitor, Param},
     optim::GradientsParams,
     tensor::{Device, Tensor},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use thiserror::Error;
 
+use alarm::Alarm;
+use log::Log;
 pub use recipe::Recipe;
+pub use validation::Validation;
 
 use super::{
     atomic, chart,
     data::{DataError, DataSet, Learned},
-    store::{self, Checkpoint, CheckpointError, EpochMetrics, Exported, Identity, Progress},
+    store::{
+        self, Checkpoint, CheckpointError, EpochMetrics, Exported, Identity, Progress,
+        SigmaMetrics, StepMetrics,
+    },
 };
 use crate::{training, weights::WeightsError};
 
@@ -59,13 +69,16 @@ pub trait Task {
     /// same step, so that a resumed run continues as if it had not stopped.
     fn loss(&self, model: &Self::Model, step: u64, batch: usize) -> Tensor<1>;
     /// The loss on held-out data.
-    fn validate(&self, model: &Self::Model) -> f64;
+    fn validate(&self, model: &Self::Model) -> Validation;
     /// Saves what the model can do now as a PNG.
     ///
     /// # Errors
     /// [`TrainError`].
     fn show(&self, model: &Self::Model, png: &Path) -> Result<(), TrainError>;
 }
+
+/// Steps whose means are a row of steps.csv.
+const ROW: u64 = 10;
 
 /// Where a run lives and how it goes.
 #[derive(Clone, Debug)]
@@ -106,9 +119,9 @@ pub enum TrainError {
         "{0} holds a network of another shape than this program trains: train without --pretrained"
     )]
     Shape(String),
-    /// The loss is NaN or infinite.
+    /// The loss or its gradient is NaN or infinite.
     #[error(
-        "the loss is not a number any more at step {0}: begin another run with a lower --learning-rate, elsewhere with --runs DIR"
+        "the loss or its gradient is not a number any more at step {0}: begin another run with a lower --learning-rate, elsewhere with --runs DIR"
     )]
     Diverged(u64),
     /// A run is there already.
@@ -176,40 +189,74 @@ pub fn train<T: Task>(
             optimizer,
         )
     };
+    let log = Log::begin(&run.folder, &identity, steps, &progress)?;
+    let mut alarm = Alarm::default();
     let mut clock = Instant::now();
     let mut saved = Instant::now();
     while progress.step < steps {
         let learning_rate = recipe.learning_rate(progress.step, steps);
         let loss = task.loss(&model, progress.step, recipe.batch);
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
-        let loss = loss.into_scalar::<f64>();
-        if !loss.is_finite() {
+        let (loss, gradient_norm) = measured(loss, &gradients, &model);
+        if !loss.is_finite() || !gradient_norm.is_finite() {
             return Err(TrainError::Diverged(progress.step));
         }
         model = optimizer.step(learning_rate, model, gradients);
         progress.step += 1;
         average = training::averaged(average, &model.valid(), progress.step, recipe.ema_decay);
-        progress.epoch_loss += loss;
-        progress.seconds += clock.elapsed().as_secs_f64();
+        let seconds = clock.elapsed().as_secs_f64();
         clock = Instant::now();
+        progress.seconds += seconds;
+        progress.of_epoch.add(loss, gradient_norm, seconds);
+        progress.of_row.add(loss, gradient_norm, seconds);
         bar.set_position(progress.step);
         bar.set_message(format!("loss {loss:.4}"));
 
-        if progress.step.is_multiple_of(epoch_steps) {
-            progress.metrics.push(EpochMetrics {
-                epoch: progress.step / epoch_steps,
+        if progress.step.is_multiple_of(ROW) {
+            let row = std::mem::take(&mut progress.of_row);
+            progress.steps.push(StepMetrics {
                 step: progress.step,
-                samples: progress.step * recipe.batch as u64,
-                train_loss: std::mem::take(&mut progress.epoch_loss) / epoch_steps as f64,
-                validation_loss: task.validate(&average),
+                loss: row.loss(),
+                gradient_norm: row.gradient_norm(),
+                learning_rate,
+                samples_per_second: row.rate() * recipe.batch as f64,
+            });
+            log.steps(&progress)?;
+        }
+        let heard = alarm.hear(progress.step, loss, gradient_norm);
+        if progress.warning.is_none() && heard.is_some() {
+            progress.warning = heard;
+            say(&bar, progress.warning.as_deref().unwrap_or_default());
+            log.about(&progress)?;
+        }
+        if progress.step.is_multiple_of(epoch_steps) {
+            let (epoch, step) = (progress.step / epoch_steps, progress.step);
+            let validation = task.validate(&average);
+            let of_epoch = std::mem::take(&mut progress.of_epoch);
+            progress.metrics.push(EpochMetrics {
+                epoch,
+                step,
+                samples: step * recipe.batch as u64,
+                train_loss: of_epoch.loss(),
+                validation_loss: validation.loss,
                 learning_rate,
                 seconds: progress.seconds,
+                gradient_norm: Some(of_epoch.gradient_norm()),
+                gradient_norm_max: Some(of_epoch.gradient_norm_max()),
             });
+            let by_sigma = validation.by_sigma.into_iter();
+            progress
+                .validation
+                .extend(by_sigma.map(|(sigma, loss)| SigmaMetrics {
+                    epoch,
+                    step,
+                    sigma,
+                    loss,
+                }));
             // The checkpoint comes last: a run that is killed before it makes the pictures again.
-            report(&run.folder, &progress.metrics, &bar)?;
-            let png = run
-                .folder
-                .join(format!("samples-{:04}.png", progress.step / epoch_steps));
+            log.epoch(&progress)?;
+            tell(&progress, &bar);
+            let png = run.folder.join(format!("samples-{epoch:04}.png"));
             task.show(&average, &png)?;
             save(&progress, &model, &average, &optimizer)?;
             saved = Instant::now();
@@ -238,25 +285,35 @@ pub fn train<T: Task>(
     Ok(average)
 }
 
-/// metrics.csv and loss.png, made anew from all epochs, so that a resumed run leaves no gap.
-fn report(folder: &Path, metrics: &[EpochMetrics], bar: &ProgressBar) -> Result<(), TrainError> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    for row in metrics {
-        csv.serialize(row).map_err(std::io::Error::from)?;
-    }
-    let bytes = csv.into_inner().map_err(|error| error.into_error())?;
-    atomic::write(&folder.join("metrics.csv"), &bytes)?;
-
-    let series = |name: &str, loss: fn(&EpochMetrics) -> f64| chart::Series {
-        name: name.into(),
-        points: metrics.iter().map(|m| (m.epoch as f64, loss(m))).collect(),
+/// The loss, and the length of all gradients together, read from the device at once.
+fn measured<M: Module>(loss: Tensor<1>, gradients: &GradientsParams, model: &M) -> (f64, f64) {
+    let mut squares = Squares {
+        gradients,
+        sums: vec![loss.inner()],
     };
-    let losses = [
-        series("training", |m| m.train_loss),
-        series("validation", |m| m.validation_loss),
-    ];
-    chart::save(&folder.join("loss.png"), "epoch", &losses)?;
-    if let Some(last) = metrics.last() {
+    model.visit(&mut squares);
+    let numbers: Vec<f64> = Tensor::cat(squares.sums, 0)
+        .into_data()
+        .iter::<f64>()
+        .collect();
+    (numbers[0], numbers[1..].iter().sum::<f64>().sqrt())
+}
+
+struct Squares<'a> {
+    gradients: &'a GradientsParams,
+    sums: Vec<Tensor<1>>,
+}
+
+impl ModuleVisitor for Squares<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let gradient = self.gradients.get::<D>(param.id);
+        self.sums.extend(gradient.map(|g| g.square().sum()));
+    }
+}
+
+/// The last epoch in a line.
+fn tell(progress: &Progress, bar: &ProgressBar) {
+    if let Some(last) = progress.metrics.last() {
         let EpochMetrics {
             epoch,
             train_loss,
@@ -267,7 +324,6 @@ fn report(folder: &Path, metrics: &[EpochMetrics], bar: &ProgressBar) -> Result<
         let losses = format!("training loss {train_loss:.4}  validation loss {validation_loss:.4}");
         say(bar, &format!("epoch {epoch:>3}  {losses}  {seconds:.0} s"));
     }
-    Ok(())
 }
 
 /// A line above the progress bar. Whether anyone reads it is no reason to stop training.

@@ -9,7 +9,7 @@ use burn::{
 use rand::RngExt;
 
 use super::{
-    Task, TrainError,
+    Task, TrainError, Validation,
     digits::{Digits, VALIDATION_SIGMAS},
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     model::noise_level::{NoiseLevel, NoiseLevelConfig},
     native::{chart, data::DataSet},
     nn::ModelConfig,
-    training::{self, Batch, denoising_loss},
+    training::{self, Batch, denoising_losses},
 };
 
 /// A set of pictures and a predictor that learns how noisy they are.
@@ -38,15 +38,15 @@ impl NoiseLevelTask {
 /// a tenth of the loss of no network.
 const AMOUNT: f64 = 10.0;
 
-/// The mean of (ln σ̂ − ln σ)², the square of the relative error, and the denoising loss of the gradient.
+/// Of each picture (ln σ̂ − ln σ)², the square of the relative error, and the denoising loss of the gradient.
 /// Without the second the predictor is as exact, and its gradient is nothing that a person would follow:
 /// it points at whatever small change misleads the network most.
-fn loss(model: &NoiseLevel, batch: &Batch) -> Tensor<1> {
+fn losses(model: &NoiseLevel, batch: &Batch) -> Tensor<1> {
     let device = &model.devices()[0];
     let x = batch.x(device);
     let slope = model.slope(x.clone());
     let error = slope.log_sigma.clone() - batch.sigma(device).log();
-    error.square().mean() * AMOUNT + denoising_loss(slope.descend(x), batch)
+    error.square() * AMOUNT + denoising_losses(slope.descend(x), batch)
 }
 
 impl Task for NoiseLevelTask {
@@ -82,21 +82,18 @@ impl Task for NoiseLevelTask {
             .map(|_| random.random_range(low..high).exp())
             .collect();
         let noise = training::noise(x0.len(), &mut random);
-        loss(
-            model,
-            &Batch {
-                size: self.config.size,
-                x0,
-                labels,
-                sigma,
-                noise,
-            },
-        )
+        let batch = Batch {
+            size: self.config.size,
+            x0,
+            labels,
+            sigma,
+            noise,
+        };
+        losses(model, &batch).mean()
     }
 
-    fn validate(&self, model: &NoiseLevel) -> f64 {
-        self.digits
-            .validate(|batch| loss(model, batch).into_scalar::<f64>())
+    fn validate(&self, model: &NoiseLevel) -> Validation {
+        self.digits.validate(|batch| losses(model, batch))
     }
 
     /// The relative error over ln σ, on held-out digits.

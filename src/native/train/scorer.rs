@@ -9,14 +9,14 @@ use burn::{
 };
 use rand::RngExt;
 
-use super::{Task, TrainError, digits::Digits, negatives::negative, show};
+use super::{Task, TrainError, Validation, digits::Digits, negatives::negative, show};
 use crate::{
     denoiser::Gradient,
     library::Network,
     model::scorer::{Scorer, ScorerConfig},
     native::data::DataSet,
     nn::ModelConfig,
-    training::{self, Batch, P_UNCOND, denoising_loss},
+    training::{self, Batch, P_UNCOND, denoising_losses},
 };
 
 /// Pictures that are no digit, for each that is one.
@@ -50,8 +50,8 @@ fn cross_entropy(log_f: Tensor<2>, classes: &[usize]) -> Tensor<1> {
     -log_softmax(log_f, 1).gather(1, classes).mean()
 }
 
-/// The denoising loss of the gradient (denoising score matching: Vincent 2011; Song & Ermon 2019,
-/// <https://arxiv.org/abs/1907.05600>) and the classification loss.
+/// The denoising loss of the gradient for each digit (denoising score matching: Vincent 2011; Song & Ermon 2019,
+/// <https://arxiv.org/abs/1907.05600>) and the mean classification loss.
 fn losses(
     model: &Scorer,
     batch: &Batch,
@@ -60,7 +60,7 @@ fn losses(
 ) -> [Tensor<1>; 2] {
     let device = &model.devices()[0];
     let score = model.score(batch.x(device), batch.sigma(device), asked);
-    let denoising = denoising_loss(score.denoised, batch);
+    let denoising = denoising_losses(score.denoised, batch);
     let mut log_f = score.log_f;
     let none = log_f.dims()[1] - 1;
     let mut classes: Vec<usize> = batch.labels.iter().map(|&l| usize::from(l)).collect();
@@ -121,10 +121,10 @@ impl Task for ScorerTask {
         let negatives = noisy(negatives, Vec::new());
         let digits = noisy(x0, labels);
         let [denoising, classification] = losses(model, &digits, &asked, &negatives);
-        denoising + classification * CLASSIFICATION
+        denoising.mean() + classification * CLASSIFICATION
     }
 
-    fn validate(&self, model: &Scorer) -> f64 {
+    fn validate(&self, model: &Scorer) -> Validation {
         let none = || Batch {
             size: self.config.size,
             x0: Vec::new(),
@@ -135,7 +135,7 @@ impl Task for ScorerTask {
         self.digits.validate(|batch| {
             let asked: Vec<Option<u8>> = batch.labels.iter().copied().map(Some).collect();
             let [denoising, _] = losses(model, batch, &asked, &none());
-            denoising.into_scalar::<f64>()
+            denoising
         })
     }
 

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::{
-    Task, TrainError,
+    Task, TrainError, Validation,
     digits::VALIDATION_SIGMAS,
     latents::{self, Latent, Latents},
     pictures::{Drawn, Pictures},
@@ -29,7 +29,7 @@ use crate::{
     native::{data::DataSet, picture},
     nn::{ModelConfig, SIGMA_DATA},
     scene::{CHANNELS, SIZE, Scene, Size, VALUES},
-    training::{P_UNCOND, edm_loss, sigmas},
+    training::{P_UNCOND, edm_losses, sigmas},
 };
 
 /// As the pictures' [`LN_SIGMA`](crate::training::LN_SIGMA), but lower: a small digit is a few numbers of a latent,
@@ -114,7 +114,8 @@ impl TextTask {
         }
     }
 
-    fn loss_on(&self, model: &Unet, batch: Batch) -> Tensor<1> {
+    /// The loss of each picture.
+    fn losses(&self, model: &Unet, batch: Batch) -> Tensor<1> {
         let device = &model.devices()[0];
         let sigma: Vec<f32> = batch.sigma.iter().map(|&s| s as f32).collect();
         let sigma = Tensor::<1>::from_floats(&sigma[..], device);
@@ -125,7 +126,7 @@ impl TextTask {
         let edm = Edm::new(model.clone(), self.config.clone());
         let sentences = edm.look_up(&context);
         let denoised = edm.denoise_at(z, sigma.clone(), &null, Some(&sentences));
-        edm_loss(denoised - z0, sigma, self.config.sigma_data)
+        edm_losses(denoised - z0, sigma, self.config.sigma_data)
     }
 
     /// Pictures from sentences.
@@ -209,25 +210,31 @@ impl Task for TextTask {
         let sigma = sigmas(latents.len(), LN_SIGMA, &mut random);
         let sigma = sigma.iter().map(|s| s * self.scale()).collect();
         let batch = self.batch(&latents, &sentences, sigma, &mut random);
-        self.loss_on(model, batch)
+        self.losses(model, batch).mean()
     }
 
     /// On pictures of test digits and in phrasings that training does not use.
-    fn validate(&self, model: &Unet) -> f64 {
+    fn validate(&self, model: &Unet) -> Validation {
         let mut random = ChaCha8Rng::seed_from_u64(0);
-        let batches = self.latents.pictures().validation();
-        let losses = batches.iter().map(|drawn| {
+        let of_batch = |drawn: Drawn| {
             let sentences: Vec<String> = drawn
                 .scenes
                 .iter()
                 .map(|scene| unseen(scene, &mut random))
                 .collect();
             let sigma = VALIDATION_SIGMAS.iter().cycle().take(drawn.len());
-            let sigma = sigma.map(|s| s * self.scale()).collect();
-            let batch = self.batch(&self.latents.encode(drawn), &sentences, sigma, &mut random);
-            self.loss_on(model, batch).into_scalar::<f64>()
-        });
-        losses.sum::<f64>() / batches.len() as f64
+            let sigma: Vec<f64> = sigma.map(|s| s * self.scale()).collect();
+            let latents = self.latents.encode(&drawn);
+            let batch = self.batch(&latents, &sentences, sigma.clone(), &mut random);
+            let losses: Vec<f64> = self
+                .losses(model, batch)
+                .into_data()
+                .iter::<f64>()
+                .collect();
+            sigma.into_iter().zip(losses)
+        };
+        let batches = self.latents.pictures().validation();
+        batches.into_iter().flat_map(of_batch).collect()
     }
 
     /// Pictures for sentences in phrasings that training does not use.

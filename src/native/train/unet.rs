@@ -7,14 +7,14 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
-use super::{Task, TrainError, digits::Digits, show};
+use super::{Task, TrainError, Validation, digits::Digits, show};
 use crate::{
     denoiser::{Cond, Denoiser, Edm},
     library::Network,
     model::unet::{Unet, UnetConfig},
     native::data::DataSet,
     nn::ModelConfig,
-    training::{self, denoising_loss},
+    training::{self, denoising_losses},
 };
 
 /// A set of pictures and a U-Net that learns it.
@@ -68,15 +68,15 @@ impl Task for UnetTask {
             training::draw(x0, self.config.size, labels, &mut self.digits.random(step));
         let x = batch.x(&model.devices()[0]);
         let denoised = self.denoiser(model).denoise(x, &batch.sigma, &cond);
-        denoising_loss(denoised, &batch)
+        denoising_losses(denoised, &batch).mean()
     }
 
-    fn validate(&self, model: &Unet) -> f64 {
+    fn validate(&self, model: &Unet) -> Validation {
         let denoiser = self.denoiser(model);
         self.digits.validate(|batch| {
             let cond = Cond::digits(batch.labels.iter().copied().map(Some));
             let denoised = denoiser.denoise(batch.x(&model.devices()[0]), &batch.sigma, &cond);
-            denoising_loss(denoised, batch).into_scalar::<f64>()
+            denoising_losses(denoised, batch)
         })
     }
 

@@ -9,7 +9,7 @@ use burn::{
 use rand_distr::{Distribution, StandardNormal};
 
 use super::{
-    Task, TrainError,
+    Task, TrainError, Validation,
     pictures::{Drawn, Pictures},
 };
 use crate::{
@@ -87,14 +87,14 @@ impl Task for VaeTask {
     }
 
     /// The loss without noise on the latents.
-    fn validate(&self, model: &Vae) -> f64 {
+    fn validate(&self, model: &Vae) -> Validation {
         let batches = self.pictures.validation();
         let (sum, n) = batches.iter().fold((0.0, 0.0), |(sum, n), drawn| {
             let of_batch = loss(model, drawn, |shape| vec![0.0; shape.iter().product()]);
             let len = drawn.len() as f64;
             (sum + len * of_batch.into_scalar::<f64>(), n + len)
         });
-        sum / n
+        (sum / n).into()
     }
 
     /// Pictures and below each its reconstruction.
