@@ -1,6 +1,7 @@
 // A short measurement of this device, as a text for a bug report: opened by a button, or by #bench.
 
 import { copyText } from './copy.js';
+import { openDialog } from './dialog.js';
 import { computer, fingerprint, loadedBytes, median } from './engine-line.js';
 import { megabytes } from './format.js';
 
@@ -45,7 +46,7 @@ export async function openBench(unnoise) {
   dialog.dataset.state = 'measuring';
   copy.disabled = true;
   report.textContent = '';
-  if (!dialog.open) dialog.showModal();
+  openDialog(dialog);
   const lines = [];
   for (const [i, [model, name, prepare]] of TASKS.entries()) {
     status.textContent = `Measuring ${i + 1} of ${TASKS.length}: ${name}`;

@@ -5,6 +5,7 @@
 // Elements of one name go together. In the dialog it is called by its data-hide-as, or its label, legend or heading.
 
 import { readHidden, writeHidden } from './address.js';
+import { openDialog } from './dialog.js';
 import { make } from './make.js';
 import { say } from './notices.js';
 
@@ -36,7 +37,7 @@ let dialog = null;
 export function openHide() {
   dialog ??= build();
   applyHidden();
-  dialog.showModal();
+  openDialog(dialog);
 }
 
 function build() {
@@ -47,7 +48,7 @@ function build() {
   });
   const all = make('button', { type: 'button' }, 'Show everything');
   const form = make('form', { method: 'dialog' },
-    make('h2', { id: 'hide-title', tabindex: -1, autofocus: '' }, 'Hide what is not taught yet'),
+    make('h2', { id: 'hide-title', tabindex: -1 }, 'Hide what is not taught yet'),
     make('p', {}, 'What is ticked is not shown, here and wherever the link to this page is opened; it stays as it is set.'),
     make('div', { class: 'controls' }, ...lists),
     make('div', { class: 'row' }, make('button', { class: 'primary' }, 'Close'), all));

@@ -2,6 +2,7 @@
 
 import { isEmbedded } from './address.js';
 import { chapterInSight, goOn, walk } from './contents.js';
+import { openDialog } from './dialog.js';
 import { dismiss, say } from './notices.js';
 import { isPresenting, isShown, openNotes, togglePresenting } from './present.js';
 
@@ -79,7 +80,7 @@ async function showQr() {
 }
 
 function showKeys() {
-  if (!dialog.open) dialog.showModal();
+  openDialog(dialog);
 }
 
 document.getElementById('keys-open').addEventListener('click', showKeys);

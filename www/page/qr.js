@@ -4,6 +4,7 @@ import { encode } from '../vendor/uqr.js';
 import { linkTo } from './address.js';
 import { chapterInSight } from './contents.js';
 import { copyText } from './copy.js';
+import { openDialog } from './dialog.js';
 
 const dialog = document.getElementById('qr');
 const canvas = document.getElementById('qr-code');
@@ -25,7 +26,7 @@ export function showQr() {
   canvas.hidden = !paint(link.href);
   const local = LOCAL.test(link.hostname) ? 'This address leads to this device alone: others need one that they can reach.' : '';
   note.textContent = canvas.hidden ? 'This link is too long for a QR code, by what was drawn by hand: copy it.' : local;
-  if (!dialog.open) dialog.showModal();
+  openDialog(dialog);
 }
 
 /** Draws the code; returns whether the link fits into one. */
