@@ -1,16 +1,15 @@
-//! A training run → a quantised weights file and its line in the manifest. Tensors keep the names that they have here,
-//! which [`weights`] says how to read.
+//! A network, of a training run or from elsewhere → a quantised weights file and its line in the manifest. Tensors keep
+//! the names that they have here, which [`weights`] says how to read.
 
 use std::path::Path;
 
-use burn::tensor::Device;
 use serde_json::json;
 use thiserror::Error;
 
 use super::{
     atomic,
     device::DeviceKind,
-    store::{self, Checkpoint, StoreError, Trained},
+    store::{self, Checkpoint, CheckpointError, StoreError, Trained},
 };
 use crate::{
     library::Network,
@@ -28,7 +27,10 @@ use crate::{
 pub enum ExportError {
     /// The run.
     #[error(transparent)]
-    Run(#[from] StoreError),
+    Run(#[from] CheckpointError),
+    /// The manifest.
+    #[error(transparent)]
+    Manifest(#[from] StoreError),
     /// The weights.
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -40,47 +42,15 @@ pub enum ExportError {
     Device(#[from] DeviceError),
 }
 
-/// Writes the network's file and its entry in `manifest.json`. Returns the entry.
+/// Writes the file of a training run's network and its entry in `manifest.json`. Returns the entry.
 ///
 /// # Errors
 /// [`ExportError`].
 pub fn network(network: Network, run: &Path, folder: &Path) -> Result<Entry, ExportError> {
-    let device = DeviceKind::Cpu.open()?;
-    let checkpoint = Checkpoint::open(run).map_err(StoreError::from)?;
-    let source = Trained(&checkpoint, network);
-    let (entry, bytes) = match network {
-        Network::Unet | Network::UnetBlind | Network::Text => {
-            encode::<UnetConfig>(&source, &device)?
-        }
-        Network::NoiseLevel => encode::<NoiseLevelConfig>(&source, &device)?,
-        Network::Scorer => encode::<ScorerConfig>(&source, &device)?,
-        Network::Vae => encode::<VaeConfig>(&source, &device)?,
-        Network::Clip => encode::<ClipConfig>(&source, &device)?,
-    };
-    // Before anything is written: a manifest that cannot be read must not be replaced.
-    store::manifest_or_new(folder)?;
-    atomic::write(&folder.join(&entry.file), &bytes)?;
-    store::change_manifest(folder, |manifest| {
-        manifest.models.insert(network.name().into(), entry.clone());
-    })?;
-    Ok(entry)
-}
-
-/// A trained network as a file, and its line in the manifest.
-fn encode<C: ModelConfig>(
-    source: &Trained,
-    device: &Device,
-) -> Result<(Entry, Vec<u8>), ExportError> {
-    let (model, config) = source.open::<C>(device).map_err(StoreError::from)?;
-    let Trained(
-        Checkpoint {
-            identity, progress, ..
-        },
-        network,
-    ) = source;
-    let cost = config.cost();
-    let file = format!("{network}.safetensors");
-    let bytes = weights::encode(model, &file)?;
+    let checkpoint = Checkpoint::open(run)?;
+    let Checkpoint {
+        identity, progress, ..
+    } = &checkpoint;
     let last = progress.metrics.last();
     let mut training = json!({
         "data": identity.learned().to_string(),
@@ -94,6 +64,53 @@ fn encode<C: ModelConfig>(
     if let Some(before) = &progress.pretrained {
         training["pretrained"] = before.clone();
     }
+    put(network, &Trained(&checkpoint, network), training, folder)
+}
+
+/// The same of a network from wherever; `training` says how it came to be.
+///
+/// # Errors
+/// The source's, [`ExportError`].
+pub fn put<S: Source, E: From<S::Error> + From<ExportError>>(
+    network: Network,
+    source: &S,
+    training: serde_json::Value,
+    folder: &Path,
+) -> Result<Entry, E> {
+    let (entry, bytes) = match network {
+        Network::Unet | Network::UnetBlind | Network::Text => {
+            encode::<UnetConfig, S, E>(network, source, training)
+        }
+        Network::NoiseLevel => encode::<NoiseLevelConfig, S, E>(network, source, training),
+        Network::Scorer => encode::<ScorerConfig, S, E>(network, source, training),
+        Network::Vae => encode::<VaeConfig, S, E>(network, source, training),
+        Network::Clip => encode::<ClipConfig, S, E>(network, source, training),
+    }?;
+    write(network, &entry, &bytes, folder)?;
+    Ok(entry)
+}
+
+fn write(network: Network, entry: &Entry, bytes: &[u8], folder: &Path) -> Result<(), ExportError> {
+    // Before anything is written: a manifest that cannot be read must not be replaced.
+    store::manifest_or_new(folder)?;
+    atomic::write(&folder.join(&entry.file), bytes)?;
+    store::change_manifest(folder, |manifest| {
+        manifest.models.insert(network.name().into(), entry.clone());
+    })?;
+    Ok(())
+}
+
+/// A network as a file, and its line in the manifest.
+fn encode<C: ModelConfig, S: Source, E: From<S::Error> + From<ExportError>>(
+    network: Network,
+    source: &S,
+    training: serde_json::Value,
+) -> Result<(Entry, Vec<u8>), E> {
+    let device = DeviceKind::Cpu.open().map_err(ExportError::from)?;
+    let (model, config) = source.open::<C>(&device)?;
+    let cost = config.cost();
+    let file = format!("{network}.safetensors");
+    let bytes = weights::encode(model, &file).map_err(ExportError::from)?;
     let entry = Entry {
         bytes: bytes.len() as u64,
         sha256: weights::sha256(&bytes),

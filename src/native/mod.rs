@@ -20,4 +20,5 @@ pub mod serve;
 pub mod similarity;
 pub mod store;
 pub mod text;
+pub mod torch;
 pub mod train;

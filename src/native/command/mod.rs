@@ -6,6 +6,7 @@ mod eval;
 mod export;
 mod fit;
 mod grid;
+mod import;
 mod reconstruct;
 mod sample;
 mod serve;
@@ -15,7 +16,7 @@ use std::{
     error::Error,
     fmt::Display,
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process,
     sync::{
         Arc,
@@ -26,7 +27,10 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 use super::device::DeviceKind;
-use crate::{caption::Tokenizer, generation::Settings, sampler::SamplerKind, schedule::Schedule};
+use crate::{
+    caption::Tokenizer, generation::Settings, sampler::SamplerKind, schedule::Schedule,
+    weights::Entry,
+};
 
 /// Generates handwritten digits out of pure noise, trains the network that does it, and serves the page
 /// that shows it.
@@ -45,6 +49,8 @@ enum Command {
     Train(train::Train),
     /// Training runs → quantised weights and their manifest
     Export(export::Export),
+    /// A PyTorch state dict → quantised weights and their manifest
+    Import(import::Import),
     /// Fit a schedule for few steps to the exported weights
     Fit(fit::Fit),
     /// Generate digits, or pictures from sentences
@@ -75,6 +81,7 @@ impl Cli {
             Command::Data(options) => options.run(),
             Command::Train(options) => options.run(interrupted),
             Command::Export(options) => options.run(interrupted),
+            Command::Import(options) => options.run(),
             Command::Fit(options) => options.run(interrupted),
             Command::Sample(options) => options.run(interrupted),
             Command::Reconstruct(options) => options.run(),
@@ -95,10 +102,13 @@ struct DataFolder {
     folder: PathBuf,
 }
 
+/// The folder of training runs where none is named.
+const RUNS: &str = "runs";
+
 #[derive(Args)]
 struct RunsFolder {
     /// Training runs, a folder each
-    #[arg(id = "runs", long, value_name = "DIR", default_value = "runs")]
+    #[arg(id = "runs", long, value_name = "DIR", default_value = RUNS)]
     folder: PathBuf,
 }
 
@@ -178,6 +188,18 @@ macro_rules! say {
     }};
 }
 use say;
+
+/// Says what was put into a folder of weights.
+fn say_kept(folder: &Path, entry: &Entry) -> Result<(), Failure> {
+    say!(
+        "{}: {} bytes, {} parameters, {:.1} MFLOP a call",
+        folder.join(&entry.file).display(),
+        entry.bytes,
+        entry.parameters,
+        entry.mflop_per_call
+    )?;
+    Ok(())
+}
 
 /// From here on Ctrl-C sets a flag, so that the run can save itself; a second one ends the process.
 fn catch_interrupts(interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
