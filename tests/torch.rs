@@ -426,7 +426,6 @@ fn pytorch_gives_the_same_answers() {
             assert_eq!(theirs.len(), ours.len());
             let apart = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs());
             let apart = apart.fold(0.0, f64::max);
-            println!("{generator} {sigma} {apart:e}");
             assert!(apart < 1e-5, "{generator}, sigma {sigma}: {apart}");
         }
     }
