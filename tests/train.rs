@@ -201,12 +201,10 @@ fn events(folder: &Path) -> Vec<Vec<u8>> {
     let masked = |bytes: &[u8]| -> [u8; 4] {
         let sum = !bytes.iter().fold(!0_u32, |sum, &byte| {
             (0..8).fold(sum ^ u32::from(byte), |sum, _| {
-                sum >> 1 ^ (sum & 1) * 0x82f6_3b78
+                (sum >> 1) ^ ((sum & 1) * 0x82f6_3b78)
             })
         });
-        (sum >> 15 | sum << 17)
-            .wrapping_add(0xa282_ead8)
-            .to_le_bytes()
+        sum.rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
     };
     let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap());
     let files: Vec<_> = files
