@@ -1051,6 +1051,7 @@ fn training_without_data_is_told() {
         ["--epochs", "0"],
         ["--batch", "0"],
         ["--batch", "60001"],
+        ["--accumulate", "0"],
         ["--checkpoint-every", "-1"],
     ] {
         misused(&[&["train", "unet"], &arguments[..]].concat());

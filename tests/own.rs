@@ -491,6 +491,14 @@ fn a_recipe_that_means_nothing_is_told() {
             "batch must be 1 to 60000, not 0",
         ),
         (
+            "network = \"unet\"\naccumulate = 0\n",
+            "accumulate must be 1 or more, and with the batch no more than 60000 samples a step, not 0",
+        ),
+        (
+            "network = \"clip\"\naccumulate = 2\n",
+            "clip compares all pictures of a step with one another: leave out --accumulate",
+        ),
+        (
             "network = \"unet\"\nlearning_rate = 3.0\n",
             "--learning-rate must be above 0 and at most 1, not 3",
         ),

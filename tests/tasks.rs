@@ -69,6 +69,13 @@ fn digits() -> Digits {
     Digits::new(1, bars(80), bars(VALIDATION as usize))
 }
 
+/// The mean of the losses of a step's parts.
+fn mean_loss<T: Task>(task: &T, model: &T::Model, step: u64, samples: usize, parts: usize) -> f64 {
+    let parts = task.draw(step, samples, parts);
+    let losses = parts.iter().map(|part| task.loss(model, part));
+    losses.map(|loss| loss.into_scalar::<f64>()).sum::<f64>() / parts.len() as f64
+}
+
 /// The validation loss before and after a short training.
 fn losses<T: Task>(task: &T, epochs: u64) -> (f64, f64) {
     let before = task.validate(&task.init(&Device::flex())).loss;
@@ -82,6 +89,7 @@ fn trained<T: Task>(task: &T, epochs: u64) -> T::Model {
     let recipe = Recipe {
         epochs,
         batch: 8,
+        accumulate: 1,
         learning_rate: 5e-3,
         warmup: 5,
         ema_decay: 0.9,
@@ -243,11 +251,11 @@ fn kept_latents_are_those_that_would_be_made() {
     let (resumed, task) = (task(), task());
     let model = task.init(&device);
     // 80 digits: ten steps for a pass, and after six passes the first pictures come again.
-    let losses: Vec<f32> = (0..70)
-        .map(|step| task.loss(&model, step, 8).into_scalar::<f32>())
+    let losses: Vec<f64> = (0..70)
+        .map(|step| mean_loss(&task, &model, step, 8, 1))
         .collect();
     for step in [69, 51, 65] {
-        let loss = resumed.loss(&model, step, 8).into_scalar::<f32>();
+        let loss = mean_loss(&resumed, &model, step, 8, 1);
         assert!((loss - losses[step as usize]).abs() < 1e-4, "step {step}");
     }
 }
@@ -278,7 +286,7 @@ fn a_step_has_the_same_draws_each_time() {
         .with_strides(vec![2]);
     let task = ScorerTask::new(config, digits());
     let model = task.init(&device);
-    let loss = |step| task.loss(&model, step, 16).into_scalar::<f32>();
+    let loss = |step| mean_loss(&task, &model, step, 16, 1);
     assert_eq!(loss(3), loss(3));
     assert_ne!(loss(3), loss(4));
 }
@@ -294,4 +302,30 @@ fn every_network_has_a_recipe() {
         } = Recipe::of(network);
         assert!(epochs > 0 && learning_rate > 0.0);
     }
+}
+
+/// What a step learns from does not hang on how it is taken apart.
+#[test]
+fn parts_make_the_whole() {
+    fn whole<T: Task>(task: &T, parts: usize) {
+        let model = task.init(&Device::flex());
+        assert_eq!(task.draw(2, 24, 3).len(), parts, "{}", task.name());
+        let [once, apart] = [1, 3].map(|parts| mean_loss(task, &model, 2, 24, parts));
+        assert!((once / apart - 1.0).abs() < 1e-5, "{once}, not {apart}");
+    }
+    let _alone = common::alone();
+    let unet = UnetConfig::new().with_channels(vec![8, 8, 8]);
+    whole(&UnetTask::new(Network::Unet, unet, digits()), 3);
+    let scorer = ScorerConfig::new()
+        .with_channels(vec![8])
+        .with_strides(vec![2]);
+    whole(&ScorerTask::new(scorer, digits()), 3);
+    let noise_level = NoiseLevelConfig::new()
+        .with_channels(vec![8])
+        .with_strides(vec![2]);
+    whole(&NoiseLevelTask::new(noise_level, digits()), 3);
+    whole(&VaeTask::new(tiny_vae(), pictures()), 3);
+    whole(&TextTask::new(&library(), pictures()).unwrap(), 3);
+    // Which compares all with one another.
+    whole(&ClipTask::new(tiny_clip(), pictures()), 1);
 }

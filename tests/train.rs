@@ -6,6 +6,7 @@ mod common;
 use std::{
     collections::HashMap,
     env, fs,
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -62,7 +63,8 @@ impl Tiny<'_> {
         }
     }
 
-    fn loss_of(&self, model: &Unet, stream: u64, batch: usize) -> Tensor<1> {
+    /// On some of the samples of a batch.
+    fn loss_of(&self, model: &Unet, stream: u64, batch: usize, part: Range<usize>) -> Tensor<1> {
         let device = &model.devices()[0];
         let sigma: Vec<f64> = (0..batch)
             .map(|i| 0.1 * (1 + (stream as usize + i) % 20) as f64)
@@ -80,9 +82,10 @@ impl Tiny<'_> {
         let tensor = |values: Vec<f32>| {
             Tensor::<4>::from_data(TensorData::new(values, [batch, 1, 8, 8]), device)
         };
-        let cond = Cond::digits((0..batch).map(|i| (i % 3 > 0).then_some((i % 10) as u8)));
+        let of_part = |values| tensor(values).narrow(0, part.start, part.len());
+        let cond = Cond::digits(part.clone().map(|i| (i % 3 > 0).then_some((i % 10) as u8)));
         let denoiser = Edm::new(model.clone(), self.config.clone());
-        (denoiser.denoise(tensor(x), &sigma, &cond) - tensor(x0))
+        (denoiser.denoise(of_part(x), &sigma[part.clone()], &cond) - of_part(x0))
             .square()
             .mean()
     }
@@ -90,6 +93,7 @@ impl Tiny<'_> {
 
 impl Task for Tiny<'_> {
     type Model = Unet;
+    type Part = (u64, usize, Range<usize>);
 
     fn name(&self) -> &'static str {
         self.name
@@ -103,9 +107,15 @@ impl Task for Tiny<'_> {
     fn epoch_samples(&self) -> usize {
         SAMPLES
     }
-    fn loss(&self, model: &Unet, step: u64, batch: usize) -> Tensor<1> {
+    fn draw(&self, step: u64, samples: usize, parts: usize) -> Vec<Self::Part> {
         (self.before)(step);
-        let loss = self.loss_of(model, step, batch);
+        let share = samples / parts;
+        let part = |i| (step, samples, i * share..(i + 1) * share);
+        (0..parts).map(part).collect()
+    }
+    fn loss(&self, model: &Unet, (step, samples, part): &Self::Part) -> Tensor<1> {
+        let step = *step;
+        let loss = self.loss_of(model, step, *samples, part.clone());
         match step {
             step if self.diverges_at == Some(step) => loss * f32::NAN,
             step if step >= self.rises_at => loss * 10.0,
@@ -113,7 +123,9 @@ impl Task for Tiny<'_> {
         }
     }
     fn validate(&self, model: &Unet) -> Validation {
-        self.loss_of(model, u64::MAX, 8).into_scalar::<f64>().into()
+        self.loss_of(model, u64::MAX, 8, 0..8)
+            .into_scalar::<f64>()
+            .into()
     }
     fn show(&self, _model: &Unet, png: &Path) -> Result<(), TrainError> {
         let failed = |error: picture::PictureError| TrainError::Show(error.to_string());
@@ -127,6 +139,7 @@ fn recipe() -> Recipe {
     Recipe {
         epochs: 4,
         batch: 4,
+        accumulate: 1,
         learning_rate: 1.234_567_890_123_456_7e-3,
         warmup: 5,
         ema_decay: 0.9,
@@ -563,6 +576,34 @@ fn a_loss_that_is_not_a_number_is_told_and_the_last_checkpoint_stands() {
     assert_eq!(reached(folder.path()), 17);
 }
 
+/// The curve of a larger batch, in the memory of a smaller one.
+#[test]
+fn accumulated_gradients_are_those_of_the_larger_batch() {
+    let curve = |batch: usize, accumulate: usize| {
+        let folder = tempdir().unwrap();
+        let recipe = Recipe {
+            batch,
+            accumulate,
+            ..recipe()
+        };
+        let run = run(folder.path(), false);
+        train(
+            &Tiny::new(),
+            &recipe,
+            &run,
+            &Device::flex(),
+            &AtomicBool::new(false),
+        )
+        .unwrap();
+        [metrics(folder.path()), steps(folder.path()).concat()].concat()
+    };
+    let (whole, parts) = (curve(8, 1), curve(2, 4));
+    assert_eq!((whole.len(), parts.len()), (4 * 6 + 2 * 4, 4 * 6 + 2 * 4));
+    for (whole, part) in whole.iter().zip(&parts) {
+        assert!((whole / part - 1.0).abs() < 1e-3, "{whole}, not {part}");
+    }
+}
+
 /// Once, and so that it can still be read when nobody looked.
 #[test]
 fn a_loss_that_rises_is_warned_of() {
@@ -651,7 +692,8 @@ fn the_length_of_the_gradient_is_recorded() {
     let epoch = &progress.metrics[0];
 
     let model = Tiny::new().init(&device.autodiff());
-    let gradients = Tiny::new().loss(&model, 0, SAMPLES).backward();
+    let part = Tiny::new().draw(0, SAMPLES, 1).remove(0);
+    let gradients = Tiny::new().loss(&model, &part).backward();
     let mut numbers = Numbers(GradientsParams::from_grads(gradients, &model), Vec::new());
     model.visit(&mut numbers);
     let norm = numbers.1.iter().map(|n| n * n).sum::<f64>().sqrt();

@@ -1,5 +1,7 @@
 //! What a step learns from: clean digits, and how noisy to make them.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -29,6 +31,23 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Some of the pictures.
+    pub fn part(&self, pictures: Range<usize>) -> Self {
+        let pixels = self.size * self.size;
+        let values = pictures.start * pixels..pictures.end * pixels;
+        Self {
+            size: self.size,
+            x0: self.x0[values.clone()].to_vec(),
+            labels: self
+                .labels
+                .get(pictures.clone())
+                .unwrap_or_default()
+                .to_vec(),
+            sigma: self.sigma[pictures].to_vec(),
+            noise: self.noise[values].to_vec(),
+        }
+    }
+
     /// x0 + σ·noise, n × size².
     pub fn noised(&self) -> Vec<f32> {
         let values = self.x0.iter().zip(&self.noise).enumerate();

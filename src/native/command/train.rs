@@ -25,7 +25,7 @@ use crate::{
             digits::Digits,
             noise_level::NoiseLevelTask,
             pictures::Pictures,
-            recipe::{MAX_BATCH, RecipeFile},
+            recipe::{MAX_BATCH, RecipeError, RecipeFile},
             scorer::ScorerTask,
             text::TextTask,
             unet::UnetTask,
@@ -63,9 +63,12 @@ pub struct Train {
     /// Passes over the training digits [default: what the shipped weights had]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     epochs: Option<u64>,
-    /// Samples a step [default: what the shipped weights had]
+    /// Samples that go through the network at once [default: what the shipped weights had]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MAX_BATCH as u64))]
     batch: Option<u64>,
+    /// Batches whose gradients make one step, for large steps in little memory [default: 1]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MAX_BATCH as u64))]
+    accumulate: Option<u64>,
     /// Learning rate after warm-up [default: what the shipped weights had]
     #[arg(long)]
     learning_rate: Option<f64>,
@@ -99,6 +102,9 @@ impl Train {
             return Err(format!("--lock-text is for clip: {network} has no text encoder").into());
         }
         recipe.check()?;
+        if recipe.accumulate > 1 && network == Network::Clip {
+            return Err(RecipeError::Compares(network).into());
+        }
         let folder = self.data.as_deref().or(file.data.as_deref());
         let folder = folder.unwrap_or(Path::new(DATA));
         let run = Run {
@@ -205,6 +211,7 @@ impl Train {
         Recipe {
             epochs: self.epochs.unwrap_or(recipe.epochs),
             batch: self.batch.map_or(recipe.batch, |batch| batch as usize),
+            accumulate: self.accumulate.map_or(recipe.accumulate, |n| n as usize),
             learning_rate: self.learning_rate.unwrap_or(recipe.learning_rate),
             seed: self.seed.unwrap_or(recipe.seed),
             lock_text: self.lock_text,

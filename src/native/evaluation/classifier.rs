@@ -3,6 +3,7 @@
 use std::{
     fs,
     marker::PhantomData,
+    ops::Range,
     path::Path,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
@@ -22,7 +23,7 @@ use crate::{
         data::{About, DataSet},
         picture,
         store::CheckpointError,
-        train::{Recipe, Run, Task, TrainError, Validation, train},
+        train::{Recipe, Run, Task, TrainError, Validation, shares, train},
     },
     training::pictures,
 };
@@ -207,6 +208,7 @@ impl<N: Reader> ReaderTask<'_, N> {
 
 impl<N: Reader> Task for ReaderTask<'_, N> {
     type Model = N;
+    type Part = (Vec<f32>, Vec<u8>);
 
     fn name(&self) -> &'static str {
         N::NAME
@@ -229,20 +231,29 @@ impl<N: Reader> Task for ReaderTask<'_, N> {
     }
 
     /// Cross-entropy on digits that are turned, stretched and moved a little, drawn with replacement.
-    fn loss(&self, model: &N, step: u64, batch: usize) -> Tensor<1> {
+    fn draw(&self, step: u64, samples: usize, parts: usize) -> Vec<Self::Part> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         random.set_stream(step);
         let (mut images, mut labels) = (
-            Vec::with_capacity(batch * self.train.about.pixels()),
-            Vec::with_capacity(batch),
+            Vec::with_capacity(samples * self.train.about.pixels()),
+            Vec::with_capacity(samples),
         );
-        for _ in 0..batch {
+        for _ in 0..samples {
             let i = random.random_range(0..self.train.len());
             let image = self.train.image(i);
             images.extend(jitter(image, self.train.about.size, &mut random));
             labels.push(self.train.labels[i]);
         }
-        self.cross_entropy(model, images, &labels)
+        let pixels = self.train.about.pixels();
+        let part = |share: Range<usize>| {
+            let values = share.start * pixels..share.end * pixels;
+            (images[values].to_vec(), labels[share].to_vec())
+        };
+        shares(samples, parts).map(part).collect()
+    }
+
+    fn loss(&self, model: &N, (images, labels): &Self::Part) -> Tensor<1> {
+        self.cross_entropy(model, images.clone(), labels)
     }
 
     fn validate(&self, model: &N) -> Validation {

@@ -54,6 +54,7 @@ impl Reader for LeNet {
         Recipe {
             epochs: 12,
             batch: 100,
+            accumulate: 1,
             learning_rate: 2e-3,
             warmup: 200,
             ema_decay: 0.995,

@@ -39,6 +39,7 @@ impl Reader for ResNet {
         Recipe {
             epochs: 4,
             batch: 100,
+            accumulate: 1,
             learning_rate: 2e-3,
             warmup: 200,
             ema_decay: 0.995,

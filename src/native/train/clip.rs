@@ -86,7 +86,7 @@ impl ClipTask {
 
 /// Sentences, each about the picture in its place.
 #[derive(Default)]
-struct Sentences {
+pub struct Sentences {
     tokens: Vec<Tokens>,
     said: Vec<Said>,
 }
@@ -126,6 +126,7 @@ fn loss(model: &Clip, drawn: &Drawn, sentences: &Sentences) -> Tensor<1> {
 
 impl Task for ClipTask {
     type Model = Clip;
+    type Part = (Drawn, Sentences);
 
     fn name(&self) -> &'static str {
         Network::Clip.name()
@@ -151,11 +152,15 @@ impl Task for ClipTask {
         self.pictures.epoch()
     }
 
-    fn loss(&self, model: &Clip, step: u64, batch: usize) -> Tensor<1> {
+    fn draw(&self, step: u64, samples: usize, _parts: usize) -> Vec<Self::Part> {
         let mut random = self.pictures.digits.random(step);
-        let drawn = self.pictures.batch(step, batch, &mut random, Scene::seen);
+        let drawn = self.pictures.batch(step, samples, &mut random, Scene::seen);
         let sentences = self.sentences(&drawn, Phrasing::Trained, &mut random);
-        loss(model, &drawn, &sentences)
+        vec![(drawn, sentences)]
+    }
+
+    fn loss(&self, model: &Clip, (drawn, sentences): &Self::Part) -> Tensor<1> {
+        loss(model, drawn, sentences)
     }
 
     /// On pictures of test digits and in phrasings that training does not use.

@@ -20,6 +20,7 @@ mod validation;
 
 use std::{
     io::Write,
+    ops::Range,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
@@ -27,7 +28,7 @@ use std::{
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
-    optim::GradientsParams,
+    optim::{GradientsAccumulator, GradientsParams},
     tensor::{Device, Tensor},
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -52,6 +53,8 @@ use crate::{training, weights::WeightsError};
 pub trait Task {
     /// The model.
     type Model: Module;
+    /// What goes through the model at once.
+    type Part;
 
     /// The model's name: also the name of its folder of runs and of its weights file.
     fn name(&self) -> &'static str;
@@ -65,9 +68,12 @@ pub trait Task {
     }
     /// Samples of an epoch.
     fn epoch_samples(&self) -> usize;
-    /// The mean loss, one number, on the `batch` samples of optimiser step `step`; the same for the
-    /// same step, so that a resumed run continues as if it had not stopped.
-    fn loss(&self, model: &Self::Model, step: u64, batch: usize) -> Tensor<1>;
+    /// The samples of optimiser step `step`, in so many parts of about the same size; the same for the same step, so
+    /// that a resumed run continues as if it had not stopped, and the same for any number of parts. In one part, where
+    /// the loss compares samples with one another.
+    fn draw(&self, step: u64, samples: usize, parts: usize) -> Vec<Self::Part>;
+    /// The mean loss, one number, on a part of a step's samples.
+    fn loss(&self, model: &Self::Model, part: &Self::Part) -> Tensor<1>;
     /// The loss on held-out data.
     fn validate(&self, model: &Self::Model) -> Validation;
     /// Saves what the model can do now as a PNG.
@@ -176,9 +182,10 @@ pub fn train<T: Task>(
         progress.pretrained = Some(entry.training.clone());
     }
 
-    let epoch_steps = (task.epoch_samples() / recipe.batch).max(1) as u64;
+    let samples = recipe.samples();
+    let epoch_steps = (task.epoch_samples() / samples).max(1) as u64;
     let steps = recipe.epochs * epoch_steps;
-    let bar = progress_bar(steps, progress.step, recipe.batch);
+    let bar = progress_bar(steps, progress.step, samples);
     let save = |progress: &Progress, model: &T::Model, average: &T::Model, optimizer: &_| {
         store::save(
             &run.folder,
@@ -195,8 +202,8 @@ pub fn train<T: Task>(
     let mut saved = Instant::now();
     while progress.step < steps {
         let learning_rate = recipe.learning_rate(progress.step, steps);
-        let loss = task.loss(&model, progress.step, recipe.batch);
-        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let parts = task.draw(progress.step, samples, recipe.accumulate);
+        let (loss, gradients) = slope(task, &model, &parts);
         let (loss, gradient_norm) = measured(loss, &gradients, &model);
         if !loss.is_finite() || !gradient_norm.is_finite() {
             return Err(TrainError::Diverged(progress.step));
@@ -219,7 +226,7 @@ pub fn train<T: Task>(
                 loss: row.loss(),
                 gradient_norm: row.gradient_norm(),
                 learning_rate,
-                samples_per_second: row.rate() * recipe.batch as f64,
+                samples_per_second: row.rate() * samples as f64,
             });
             log.steps(&progress)?;
         }
@@ -236,7 +243,7 @@ pub fn train<T: Task>(
             progress.metrics.push(EpochMetrics {
                 epoch,
                 step,
-                samples: step * recipe.batch as u64,
+                samples: step * samples as u64,
                 train_loss: of_epoch.loss(),
                 validation_loss: validation.loss,
                 learning_rate,
@@ -265,7 +272,7 @@ pub fn train<T: Task>(
             save(&progress, &model, &average, &optimizer)?;
             saved = Instant::now();
             if bar.is_hidden() {
-                let rate = (progress.step * recipe.batch as u64) as f64 / progress.seconds;
+                let rate = (progress.step * samples as u64) as f64 / progress.seconds;
                 say(
                     &bar,
                     &format!(
@@ -285,11 +292,29 @@ pub fn train<T: Task>(
     Ok(average)
 }
 
+/// The mean loss over the parts of a step, and its gradients.
+fn slope<T: Task>(task: &T, model: &T::Model, parts: &[T::Part]) -> (Tensor<1>, GradientsParams) {
+    let mut gradients = GradientsAccumulator::new();
+    let losses = parts.iter().map(|part| {
+        let loss = task.loss(model, part) / parts.len() as f64;
+        gradients.accumulate(model, GradientsParams::from_grads(loss.backward(), model));
+        loss.inner()
+    });
+    let loss = Tensor::cat(losses.collect(), 0).sum();
+    (loss, gradients.grads())
+}
+
+/// So many parts of a step's samples, as even as can be; fewer where there are fewer samples.
+pub fn shares(samples: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
+    let parts = parts.min(samples).max(1);
+    (0..parts).map(move |i| i * samples / parts..(i + 1) * samples / parts)
+}
+
 /// The loss, and the length of all gradients together, read from the device at once.
 fn measured<M: Module>(loss: Tensor<1>, gradients: &GradientsParams, model: &M) -> (f64, f64) {
     let mut squares = Squares {
         gradients,
-        sums: vec![loss.inner()],
+        sums: vec![loss],
     };
     model.visit(&mut squares);
     let numbers: Vec<f64> = Tensor::cat(squares.sums, 0)

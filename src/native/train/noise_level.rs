@@ -11,6 +11,7 @@ use rand::RngExt;
 use super::{
     Task, TrainError, Validation,
     digits::{Digits, VALIDATION_SIGMAS},
+    shares,
 };
 use crate::{
     denoiser::{SIGMA_MAX, SIGMA_MIN},
@@ -51,6 +52,7 @@ fn losses(model: &NoiseLevel, batch: &Batch) -> Tensor<1> {
 
 impl Task for NoiseLevelTask {
     type Model = NoiseLevel;
+    type Part = Batch;
 
     fn name(&self) -> &'static str {
         Network::NoiseLevel.name()
@@ -72,8 +74,8 @@ impl Task for NoiseLevelTask {
         self.digits.train.len()
     }
 
-    fn loss(&self, model: &NoiseLevel, step: u64, batch: usize) -> Tensor<1> {
-        let (x0, labels) = self.digits.clean(step, batch);
+    fn draw(&self, step: u64, samples: usize, parts: usize) -> Vec<Batch> {
+        let (x0, labels) = self.digits.clean(step, samples);
         let mut random = self.digits.random(step);
         // Every amount that sampling passes through, and a little beyond, as often as any other.
         let (low, high) = ((SIGMA_MIN / 2.0).ln(), (SIGMA_MAX * 2.0).ln());
@@ -89,7 +91,13 @@ impl Task for NoiseLevelTask {
             sigma,
             noise,
         };
-        losses(model, &batch).mean()
+        shares(batch.sigma.len(), parts)
+            .map(|share| batch.part(share))
+            .collect()
+    }
+
+    fn loss(&self, model: &NoiseLevel, batch: &Batch) -> Tensor<1> {
+        losses(model, batch).mean()
     }
 
     fn validate(&self, model: &NoiseLevel) -> Validation {

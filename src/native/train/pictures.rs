@@ -1,6 +1,6 @@
 //! What every training on coloured pictures needs: scenes that are drawn anew at each step.
 
-use std::{cell::OnceCell, path::Path};
+use std::{cell::OnceCell, ops::Range, path::Path};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{Rng, SeedableRng};
@@ -122,6 +122,14 @@ impl Drawn {
     fn draw(&mut self, scene: Scene, strokes: &Strokes) {
         self.values.extend(scene.paint(strokes));
         self.scenes.push(scene);
+    }
+
+    /// Some of the pictures.
+    pub fn part(&self, pictures: Range<usize>) -> Self {
+        Self {
+            values: self.values[pictures.start * VALUES..pictures.end * VALUES].to_vec(),
+            scenes: self.scenes[pictures].to_vec(),
+        }
     }
 
     /// Pictures.

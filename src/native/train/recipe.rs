@@ -20,8 +20,11 @@ pub const MAX_BATCH: usize = 60_000;
 pub struct Recipe {
     /// Passes over the data.
     pub epochs: u64,
-    /// Samples a step.
+    /// Samples that go through the network at once.
     pub batch: usize,
+    /// Batches whose gradients make one step: as if the batch were so many times as large, in the memory of one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub accumulate: usize,
     /// The learning rate after warm-up; it then falls to 0 along a half cosine.
     pub learning_rate: f64,
     /// Steps over which the learning rate rises from 0.
@@ -36,6 +39,14 @@ pub struct Recipe {
     /// What the network's configuration has that is not usual.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub budget: Map<String, Value>,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(value: &usize) -> bool {
+    *value == 1
 }
 
 /// A recipe that nothing can be trained by.
@@ -58,6 +69,16 @@ pub enum RecipeError {
     /// Too few or too many.
     #[error("batch must be 1 to {MAX_BATCH}, not {0}")]
     Batch(usize),
+    /// None, or more samples a step than there may be.
+    #[error(
+        "accumulate must be 1 or more, and with the batch no more than {MAX_BATCH} samples a step, not {0}"
+    )]
+    Accumulate(usize),
+    /// CLIP's loss is not a mean over samples.
+    #[error(
+        "{0} compares all pictures of a step with one another: leave out --accumulate and give a larger --batch"
+    )]
+    Compares(Network),
     /// Out of range, or no number.
     #[error("--learning-rate must be above 0 and at most 1, not {0}")]
     LearningRate(f64),
@@ -95,8 +116,10 @@ pub struct RecipeFile {
     pub data: Option<PathBuf>,
     /// As in [`Recipe`], and so on.
     pub epochs: Option<u64>,
-    /// Samples a step.
+    /// Samples that go through the network at once.
     pub batch: Option<usize>,
+    /// Batches a step.
+    pub accumulate: Option<usize>,
     /// The learning rate after warm-up.
     pub learning_rate: Option<f64>,
     /// Steps over which it rises.
@@ -151,6 +174,7 @@ impl Recipe {
         Self {
             epochs,
             batch,
+            accumulate: 1,
             learning_rate,
             warmup: 300,
             ema_decay: 0.9995,
@@ -166,6 +190,7 @@ impl Recipe {
         Self {
             epochs: file.epochs.unwrap_or(usual.epochs),
             batch: file.batch.unwrap_or(usual.batch),
+            accumulate: file.accumulate.unwrap_or(usual.accumulate),
             learning_rate: file.learning_rate.unwrap_or(usual.learning_rate),
             warmup: file.warmup.unwrap_or(usual.warmup),
             ema_decay: file.ema_decay.unwrap_or(usual.ema_decay),
@@ -184,6 +209,9 @@ impl Recipe {
         if !(1..=MAX_BATCH).contains(&self.batch) {
             return Err(RecipeError::Batch(self.batch));
         }
+        if !(1..=MAX_BATCH / self.batch).contains(&self.accumulate) {
+            return Err(RecipeError::Accumulate(self.accumulate));
+        }
         if !(self.learning_rate > 0.0 && self.learning_rate <= 1.0) {
             return Err(RecipeError::LearningRate(self.learning_rate));
         }
@@ -191,6 +219,11 @@ impl Recipe {
             return Err(RecipeError::EmaDecay(self.ema_decay));
         }
         Ok(())
+    }
+
+    /// Samples a step.
+    pub fn samples(&self) -> usize {
+        self.batch * self.accumulate
     }
 
     /// `config` with what the budget says instead, checked.
@@ -242,7 +275,7 @@ impl Recipe {
     /// For so many pictures, of which an epoch may be short: as many epochs as `steps` steps take, and no more than a
     /// tenth of them to warm up.
     pub fn lasting(self, steps: u64, pictures: usize) -> Self {
-        let of_epoch = (pictures / self.batch).max(1) as u64;
+        let of_epoch = (pictures / self.samples()).max(1) as u64;
         let epochs = self.epochs.max(steps.div_ceil(of_epoch));
         Self {
             epochs,

@@ -9,7 +9,7 @@ use burn::{
 };
 use rand::RngExt;
 
-use super::{Task, TrainError, Validation, digits::Digits, negatives::negative, show};
+use super::{Task, TrainError, Validation, digits::Digits, negatives::negative, shares, show};
 use crate::{
     denoiser::Gradient,
     library::Network,
@@ -72,8 +72,16 @@ fn losses(
     [denoising, cross_entropy(log_f, &classes)]
 }
 
+/// Digits, which of them the scorer is told, and pictures of none.
+pub struct Part {
+    digits: Batch,
+    asked: Vec<Option<u8>>,
+    negatives: Batch,
+}
+
 impl Task for ScorerTask {
     type Model = Scorer;
+    type Part = Part;
 
     fn name(&self) -> &'static str {
         Network::Scorer.name()
@@ -95,8 +103,8 @@ impl Task for ScorerTask {
         self.digits.train.len()
     }
 
-    fn loss(&self, model: &Scorer, step: u64, batch: usize) -> Tensor<1> {
-        let (x0, labels) = self.digits.clean(step, batch);
+    fn draw(&self, step: u64, samples: usize, parts: usize) -> Vec<Part> {
+        let (x0, labels) = self.digits.clean(step, samples);
         let mut random = self.digits.random(step);
         let asked: Vec<Option<u8>> = labels
             .iter()
@@ -120,7 +128,19 @@ impl Task for ScorerTask {
         };
         let negatives = noisy(negatives, Vec::new());
         let digits = noisy(x0, labels);
-        let [denoising, classification] = losses(model, &digits, &asked, &negatives);
+        let (all, none) = (asked.len(), negatives.sigma.len());
+        shares(all, parts)
+            .map(|share| Part {
+                digits: digits.part(share.clone()),
+                asked: asked[share.clone()].to_vec(),
+                negatives: negatives
+                    .part(share.start * none / all.max(1)..share.end * none / all.max(1)),
+            })
+            .collect()
+    }
+
+    fn loss(&self, model: &Scorer, part: &Part) -> Tensor<1> {
+        let [denoising, classification] = losses(model, &part.digits, &part.asked, &part.negatives);
         denoising.mean() + classification * CLASSIFICATION
     }
 

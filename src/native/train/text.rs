@@ -1,6 +1,6 @@
 //! The training of text to picture: denoise latents of pictures that a sentence describes.
 
-use std::{fmt::Display, path::Path, rc::Rc};
+use std::{fmt::Display, ops::Range, path::Path, rc::Rc};
 
 use burn::{
     module::Module,
@@ -15,6 +15,7 @@ use super::{
     digits::VALIDATION_SIGMAS,
     latents::{self, Latent, Latents},
     pictures::{Drawn, Pictures},
+    shares,
 };
 use crate::{
     caption::{Phrasing, Said, Tokenizer, describe},
@@ -53,7 +54,7 @@ pub struct TextTask {
 }
 
 /// Latents, how noisy to make them, and what they show.
-struct Batch {
+pub struct Batch {
     /// [n, channels, h, w].
     z0: Tensor<4>,
     /// n amounts of noise.
@@ -62,6 +63,18 @@ struct Batch {
     noise: Tensor<4>,
     /// n sentences as vectors of tokens, [n, tokens, context].
     context: Tensor<3>,
+}
+
+impl Batch {
+    fn part(&self, share: Range<usize>) -> Self {
+        let (start, length) = (share.start, share.len());
+        Self {
+            z0: self.z0.clone().narrow(0, start, length),
+            sigma: self.sigma[share].to_vec(),
+            noise: self.noise.clone().narrow(0, start, length),
+            context: self.context.clone().narrow(0, start, length),
+        }
+    }
 }
 
 impl TextTask {
@@ -115,13 +128,13 @@ impl TextTask {
     }
 
     /// The loss of each picture.
-    fn losses(&self, model: &Unet, batch: Batch) -> Tensor<1> {
+    fn losses(&self, model: &Unet, batch: &Batch) -> Tensor<1> {
         let device = &model.devices()[0];
         let sigma: Vec<f32> = batch.sigma.iter().map(|&s| s as f32).collect();
         let sigma = Tensor::<1>::from_floats(&sigma[..], device);
-        let z0 = constant(batch.z0, device);
-        let z = z0.clone() + constant(batch.noise, device) * sigma.clone().reshape([-1, 1, 1, 1]);
-        let context = constant(batch.context, device);
+        let z0 = constant(&batch.z0, device);
+        let z = z0.clone() + constant(&batch.noise, device) * sigma.clone().reshape([-1, 1, 1, 1]);
+        let context = constant(&batch.context, device);
         let null = Cond::null(batch.sigma.len());
         let edm = Edm::new(model.clone(), self.config.clone());
         let sentences = edm.look_up(&context);
@@ -142,8 +155,8 @@ impl TextTask {
 }
 
 /// What a network that is not trained has made, for one that is.
-fn constant<const D: usize>(tensor: Tensor<D>, device: &Device) -> Tensor<D> {
-    Tensor::from_data(tensor.into_data(), device)
+fn constant<const D: usize>(tensor: &Tensor<D>, device: &Device) -> Tensor<D> {
+    Tensor::from_data(tensor.to_data(), device)
 }
 
 /// The standard deviation of the latents of some pictures, to two digits: what a run is resumed with must
@@ -176,6 +189,7 @@ fn unseen(scene: &Scene, random: &mut impl Rng) -> String {
 
 impl Task for TextTask {
     type Model = Unet;
+    type Part = Batch;
 
     fn name(&self) -> &'static str {
         Network::Text.name()
@@ -197,9 +211,9 @@ impl Task for TextTask {
         self.latents.pictures().epoch()
     }
 
-    fn loss(&self, model: &Unet, step: u64, batch: usize) -> Tensor<1> {
+    fn draw(&self, step: u64, samples: usize, parts: usize) -> Vec<Batch> {
         let mut random = self.latents.pictures().digits.random(step);
-        let latents = self.latents.batch(step, batch);
+        let latents = self.latents.batch(step, samples);
         let sentences: Vec<String> = latents
             .iter()
             .map(|latent| match random.random_bool(P_UNCOND) {
@@ -210,6 +224,12 @@ impl Task for TextTask {
         let sigma = sigmas(latents.len(), LN_SIGMA, &mut random);
         let sigma = sigma.iter().map(|s| s * self.scale()).collect();
         let batch = self.batch(&latents, &sentences, sigma, &mut random);
+        shares(latents.len(), parts)
+            .map(|share| batch.part(share))
+            .collect()
+    }
+
+    fn loss(&self, model: &Unet, batch: &Batch) -> Tensor<1> {
         self.losses(model, batch).mean()
     }
 
@@ -227,7 +247,7 @@ impl Task for TextTask {
             let latents = self.latents.encode(&drawn);
             let batch = self.batch(&latents, &sentences, sigma.clone(), &mut random);
             let losses: Vec<f64> = self
-                .losses(model, batch)
+                .losses(model, &batch)
                 .into_data()
                 .iter::<f64>()
                 .collect();

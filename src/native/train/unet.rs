@@ -7,14 +7,14 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
-use super::{Task, TrainError, Validation, digits::Digits, show};
+use super::{Task, TrainError, Validation, digits::Digits, shares, show};
 use crate::{
     denoiser::{Cond, Denoiser, Edm},
     library::Network,
     model::unet::{Unet, UnetConfig},
     native::data::DataSet,
     nn::ModelConfig,
-    training::{self, denoising_losses},
+    training::{self, Batch, denoising_losses},
 };
 
 /// A set of pictures and a U-Net that learns it.
@@ -41,6 +41,7 @@ impl UnetTask {
 
 impl Task for UnetTask {
     type Model = Unet;
+    type Part = (Batch, Cond);
 
     fn name(&self) -> &'static str {
         self.network.name()
@@ -62,13 +63,19 @@ impl Task for UnetTask {
         self.digits.train.len()
     }
 
-    fn loss(&self, model: &Unet, step: u64, batch: usize) -> Tensor<1> {
-        let (x0, labels) = self.digits.clean(step, batch);
+    fn draw(&self, step: u64, samples: usize, parts: usize) -> Vec<Self::Part> {
+        let (x0, labels) = self.digits.clean(step, samples);
         let (batch, cond) =
             training::draw(x0, self.config.size, labels, &mut self.digits.random(step));
+        shares(batch.sigma.len(), parts)
+            .map(|share| (batch.part(share.clone()), Cond(cond.0[share].to_vec())))
+            .collect()
+    }
+
+    fn loss(&self, model: &Unet, (batch, cond): &Self::Part) -> Tensor<1> {
         let x = batch.x(&model.devices()[0]);
-        let denoised = self.denoiser(model).denoise(x, &batch.sigma, &cond);
-        denoising_losses(denoised, &batch).mean()
+        let denoised = self.denoiser(model).denoise(x, &batch.sigma, cond);
+        denoising_losses(denoised, batch).mean()
     }
 
     fn validate(&self, model: &Unet) -> Validation {

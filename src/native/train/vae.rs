@@ -1,6 +1,6 @@
 //! The autoencoder's training: give back the picture that went in.
 
-use std::{fmt::Display, path::Path};
+use std::{fmt::Display, ops::Range, path::Path};
 
 use burn::{
     module::Module,
@@ -11,6 +11,7 @@ use rand_distr::{Distribution, StandardNormal};
 use super::{
     Task, TrainError, Validation,
     pictures::{Drawn, Pictures},
+    shares,
 };
 use crate::{
     library::Network,
@@ -38,21 +39,30 @@ impl VaeTask {
     pub fn new(config: VaeConfig, pictures: Pictures) -> Self {
         Self { config, pictures }
     }
+
+    /// Numbers of a latent.
+    fn latent(&self) -> usize {
+        self.config.latent().iter().product()
+    }
 }
 
 /// mean (x̂ − x)² + [`KL_WEIGHT`]·KL, with x̂ decoded from a draw of the posterior.
-fn loss(model: &Vae, drawn: &Drawn, noise: impl Fn([usize; 4]) -> Vec<f32>) -> Tensor<1> {
+///
+/// # Shapes
+/// `noise` as many numbers as the latents have.
+fn loss(model: &Vae, drawn: &Drawn, noise: &[f32]) -> Tensor<1> {
     let device = &model.devices()[0];
     let x = drawn.tensor(device);
     let posterior = model.encode(x.clone());
     let shape = posterior.mean.dims();
-    let noise = Tensor::from_data(TensorData::new(noise(shape), shape), device);
+    let noise = Tensor::from_data(TensorData::new(noise.to_vec(), shape), device);
     let error = model.decode(posterior.sample(noise)) - x;
     error.square().mean() + posterior.kl().mean() * KL_WEIGHT
 }
 
 impl Task for VaeTask {
     type Model = Vae;
+    type Part = (Drawn, Vec<f32>);
 
     fn name(&self) -> &'static str {
         Network::Vae.name()
@@ -74,23 +84,27 @@ impl Task for VaeTask {
         self.pictures.epoch()
     }
 
-    fn loss(&self, model: &Vae, step: u64, batch: usize) -> Tensor<1> {
+    fn draw(&self, step: u64, samples: usize, parts: usize) -> Vec<Self::Part> {
         let mut random = self.pictures.digits.random(step);
-        let drawn = self.pictures.batch(step, batch, &mut random, Scene::seen);
-        let random = std::cell::RefCell::new(random);
-        loss(model, &drawn, |shape| {
-            let random = &mut *random.borrow_mut();
-            (0..shape.iter().product())
-                .map(|_| StandardNormal.sample(random))
-                .collect()
-        })
+        let drawn = self.pictures.batch(step, samples, &mut random, Scene::seen);
+        let part = |share: Range<usize>| {
+            let noise =
+                (0..share.len() * self.latent()).map(|_| StandardNormal.sample(&mut random));
+            let noise = noise.collect();
+            (drawn.part(share), noise)
+        };
+        shares(drawn.len(), parts).map(part).collect()
+    }
+
+    fn loss(&self, model: &Vae, (drawn, noise): &Self::Part) -> Tensor<1> {
+        loss(model, drawn, noise)
     }
 
     /// The loss without noise on the latents.
     fn validate(&self, model: &Vae) -> Validation {
         let batches = self.pictures.validation();
         let (sum, n) = batches.iter().fold((0.0, 0.0), |(sum, n), drawn| {
-            let of_batch = loss(model, drawn, |shape| vec![0.0; shape.iter().product()]);
+            let of_batch = loss(model, drawn, &vec![0.0; drawn.len() * self.latent()]);
             let len = drawn.len() as f64;
             (sum + len * of_batch.into_scalar::<f64>(), n + len)
         });
